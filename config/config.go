@@ -1,0 +1,209 @@
+// Package config turns the environment and an optional .env file into one struct.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/go-playground/validator/v10"
+)
+
+// Config is everything that can be set from outside. The `env` tag is the variable's name; durations are written
+// as Go writes them (15m, 10s). Every variable is explained in .env.example.
+type Config struct {
+	Host        string   `env:"HOST" envDefault:"127.0.0.1" validate:"ip|hostname"`
+	Port        int      `env:"PORT" envDefault:"8000" validate:"min=0,max=65535"`
+	Database    Database `env:"DATABASE_URL" envDefault:"sqlite:healthcare.db"`
+	MaxConns    int      `env:"DB_MAX_CONNS" envDefault:"16" validate:"min=1,max=1000"`
+	MaxIdle     int      `env:"DB_MAX_IDLE_CONNS" envDefault:"16" validate:"min=0,max=1000"`
+	JWTSecret   Secret   `env:"JWT_SECRET"`
+	MinPassword int      `env:"PASSWORD_MIN_LENGTH" envDefault:"8" validate:"min=8,max=128"`
+
+	AccessTokenTTL time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"15m" validate:"min=1s,max=24h"`
+	Registration   string        `env:"REGISTRATION" envDefault:"open" validate:"oneof=open closed"`
+	AuthRateLimit  int64         `env:"AUTH_RATE_LIMIT" envDefault:"120" validate:"min=0,max=1000000"`
+
+	CORSAllowedOrigins []Origin      `env:"CORS_ALLOWED_ORIGINS"`
+	TrustedProxies     []Network     `env:"TRUSTED_PROXIES"`
+	RequestTimeout     time.Duration `env:"REQUEST_TIMEOUT" envDefault:"10s" validate:"min=100ms,max=5m"`
+	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
+}
+
+// Errors holds one sentence for each wrong variable; each begins with the variable's name and never quotes its value.
+type Errors []string
+
+func (e Errors) Error() string { return strings.Join(e, "\n") }
+
+// Load reads environ (as os.Environ gives it) and the file dotenv; the environment wins and a missing file is
+// fine. An empty variable counts as unset. Everything that is wrong is reported at once, as Errors.
+//
+// With an embedded database and no JWT_SECRET, Load makes a random secret once and keeps it beside the database.
+func Load(environ []string, dotenv string) (*Config, error) {
+	vars, err := readDotenv(dotenv)
+	if err != nil {
+		return nil, err
+	}
+	for _, kv := range environ {
+		if name, value, ok := strings.Cut(kv, "="); ok {
+			vars[name] = value
+		}
+	}
+	for name, value := range vars {
+		if strings.TrimSpace(value) == "" {
+			delete(vars, name)
+		}
+	}
+
+	cfg := &Config{}
+	wrong := explain(env.ParseWithOptions(cfg, env.Options{Environment: vars}))
+	wrong = append(wrong, check(cfg, wrong)...)
+	if cfg.JWTSecret == "" && !wrong.names("JWT_SECRET") && !wrong.names("DATABASE_URL") {
+		if cfg.Database.Postgres != "" {
+			wrong = append(wrong, "JWT_SECRET: required with PostgreSQL; make one with: openssl rand -base64 48")
+		} else if cfg.JWTSecret, err = keptSecret(cfg.Database.SQLite); err != nil {
+			wrong = append(wrong, "JWT_SECRET: not set, and none could be kept beside the database: "+err.Error())
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, wrong
+	}
+	return cfg, nil
+}
+
+func (e Errors) names(variable string) bool {
+	return slices.ContainsFunc(e, func(s string) bool { return strings.HasPrefix(s, variable+":") })
+}
+
+// explain puts the parser's errors into words that name the variable.
+func explain(err error) Errors {
+	var wrong Errors
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return wrong
+	}
+	for _, err := range all.Errors {
+		var pe env.ParseError
+		if !errors.As(err, &pe) {
+			wrong = append(wrong, err.Error())
+			continue
+		}
+		field, _ := reflect.TypeFor[Config]().FieldByName(pe.Name)
+		says := pe.Err.Error() // of our own types, which quote nothing
+		switch field.Type {
+		case reflect.TypeFor[int](), reflect.TypeFor[int64]():
+			says = "must be a whole number"
+		case reflect.TypeFor[time.Duration]():
+			says = "must be a duration such as 15m, 30s or 1h30m"
+		case reflect.TypeFor[slog.Level]():
+			says = "must be one of: debug, info, warn, error"
+		}
+		wrong = append(wrong, variable(field)+": "+says)
+	}
+	return wrong
+}
+
+func variable(f reflect.StructField) string { return f.Tag.Get("env") }
+
+// check tells which values are of the right type but out of range.
+func check(cfg *Config, known Errors) Errors {
+	v := validator.New()
+	v.RegisterTagNameFunc(variable)
+	var wrong Errors
+	var failed validator.ValidationErrors
+	errors.As(v.Struct(cfg), &failed)
+	for _, f := range failed {
+		if known.names(f.Field()) {
+			continue
+		}
+		says := map[string]string{
+			"min":         "must be at least " + f.Param(),
+			"max":         "must be at most " + f.Param(),
+			"oneof":       "must be one of: " + strings.ReplaceAll(f.Param(), " ", ", "),
+			"ip|hostname": "must be an IP address or a host name",
+		}[f.Tag()]
+		wrong = append(wrong, f.Field()+": "+says)
+	}
+	return wrong
+}
+
+// Database is DATABASE_URL: just one of the two is set.
+type Database struct {
+	Postgres string // the whole postgres:// address
+	SQLite   string // the path of the embedded database's file
+}
+
+// UnmarshalText reads postgres://…, postgresql://… or sqlite:path.
+func (d *Database) UnmarshalText(text []byte) error {
+	s := string(text)
+	switch {
+	case strings.HasPrefix(s, "postgres://"), strings.HasPrefix(s, "postgresql://"):
+		d.Postgres = s
+		return nil
+	case strings.HasPrefix(s, "sqlite:"):
+		// sqlite:///path is what Django users know; sqlite:path is the short form.
+		path := strings.TrimPrefix(strings.TrimPrefix(s, "sqlite:"), "//")
+		if path == "" || path == "/" || strings.Contains(path, ":memory:") || strings.Contains(path, "?") {
+			return errors.New("sqlite: needs the path of a file, without options")
+		}
+		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+			return errors.New("the folder of the sqlite file does not exist")
+		}
+		d.SQLite = path
+		return nil
+	}
+	return errors.New("must begin with postgres:// or sqlite:")
+}
+
+// String names the database without its credentials, for the start-up line.
+func (d Database) String() string {
+	if d.Postgres == "" {
+		return "SQLite, file " + d.SQLite
+	}
+	u, err := url.Parse(d.Postgres)
+	if err != nil {
+		return "PostgreSQL"
+	}
+	return fmt.Sprintf("PostgreSQL, %s%s", u.Host, u.Path)
+}
+
+// Origin is one web origin that browsers may call from: scheme, host and optional port.
+type Origin string
+
+// UnmarshalText refuses a wildcard and everything that is more than an origin.
+func (o *Origin) UnmarshalText(text []byte) error {
+	u, err := url.Parse(strings.TrimSpace(string(text)))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Contains(u.Host, "*") ||
+		u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("must be origins such as https://app.example.org, separated by commas")
+	}
+	*o = Origin(u.Scheme + "://" + u.Host)
+	return nil
+}
+
+// Network is an address or a CIDR block.
+type Network struct{ netip.Prefix }
+
+// UnmarshalText reads 10.0.0.0/8 or 10.1.2.3.
+func (n *Network) UnmarshalText(text []byte) error {
+	s := strings.TrimSpace(string(text))
+	if addr, err := netip.ParseAddr(s); err == nil {
+		n.Prefix = netip.PrefixFrom(addr, addr.BitLen())
+		return nil
+	}
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil {
+		return errors.New("must be addresses or CIDR blocks such as 10.0.0.0/8, separated by commas")
+	}
+	n.Prefix = prefix.Masked()
+	return nil
+}

@@ -1,0 +1,67 @@
+package controllers
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"healthcare/models"
+)
+
+// pathID reads the number in a path. What is no number that an id could be does not exist.
+func pathID(c *gin.Context) (int64, error) {
+	s := c.Param("id")
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n <= 0 || strings.Trim(s, "0123456789") != "" {
+		return 0, models.ErrNotFound
+	}
+	return n, nil
+}
+
+// queryOf reads the parameters of a list. (URL.Query would drop a pair that holds a semicolon, in silence.)
+func queryOf(c *gin.Context) (url.Values, error) {
+	values, err := url.ParseQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return nil, &models.Error{Code: models.Invalid, Detail: "The query string cannot be read.", Fields: wrongPairs(c.Request.URL.RawQuery)}
+	}
+	return values, nil
+}
+
+// wrongPairs names the parameters that cannot be read.
+func wrongPairs(query string) models.Fields {
+	wrong := models.Fields{}
+	for pair := range strings.SplitSeq(query, "&") {
+		if _, err := url.ParseQuery(pair); err != nil {
+			name, _, _ := strings.Cut(pair, "=")
+			if unescaped, err := url.QueryUnescape(name); err == nil {
+				name = unescaped
+			}
+			wrong.Add(strings.ToValidUTF8(name, "\uFFFD"), "Invalid value.")
+		}
+	}
+	return wrong
+}
+
+// sendPage answers with a page and the absolute URLs of its neighbours, which keep the other parameters.
+func sendPage[T any](c *gin.Context, page *models.Page[T], values url.Values) {
+	if page.Number < page.Last {
+		page.Next = pageURL(c, values, page.Number+1)
+	}
+	if page.Number > 1 {
+		page.Previous = pageURL(c, values, page.Number-1)
+	}
+	c.JSON(http.StatusOK, page)
+}
+
+func pageURL(c *gin.Context, values url.Values, number int) *string {
+	values.Set("page", strconv.Itoa(number))
+	if number == 1 {
+		values.Del("page")
+	}
+	u := url.URL{Scheme: c.Request.URL.Scheme, Host: c.Request.Host, Path: c.Request.URL.Path + "/", RawQuery: values.Encode()}
+	s := u.String()
+	return &s
+}

@@ -1,0 +1,55 @@
+package controllers
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/gin-gonic/gin"
+
+	"healthcare/middleware"
+	"healthcare/models"
+)
+
+// Mappings answers /api/mappings/ and /api/doctor/mappings/.
+type Mappings struct{ DB *models.DB }
+
+// Create answers POST /api/mappings/.
+func (m Mappings) Create(c *gin.Context) error {
+	return create(c, whole[models.Assignment, models.MappingFields], m.DB.Assign)
+}
+
+// List answers GET /api/mappings/.
+func (m Mappings) List(c *gin.Context) error { return list(c, m.DB.Mappings) }
+
+// Doctors answers GET /api/mappings/<patient id>/.
+func (m Mappings) Doctors(c *gin.Context) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	return list(c, func(ctx context.Context, by models.Actor, values url.Values) (*models.Page[models.AssignedDoctor], error) {
+		return m.DB.DoctorsOf(ctx, by, id, values)
+	})
+}
+
+// Delete answers DELETE /api/mappings/<mapping id>/.
+func (m Mappings) Delete(c *gin.Context) error { return destroy(c, m.DB.Unassign) }
+
+// Remove answers POST /api/doctor/mappings/<patient id>/remove/.
+func (m Mappings) Remove(c *gin.Context) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	b, err := readBody(c)
+	if err != nil {
+		return err
+	}
+	change := whole[models.Assignment, models.Removal](b)
+	if err := m.DB.UnassignDoctor(c.Request.Context(), middleware.Actor(c), id, change); err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"message": "Doctor removed from patient."})
+	return nil
+}

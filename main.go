@@ -1,0 +1,110 @@
+// Command healthcare serves a clinic's REST API: accounts, patients, doctors and who treats whom.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"healthcare/config"
+	"healthcare/models"
+	"healthcare/routes"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the program: it returns 0, 2 if the configuration or the command line is wrong, or 1.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := &cobra.Command{
+		Use:           "healthcare",
+		Short:         "Serve the clinic's API (without a subcommand)",
+		Args:          cobra.NoArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), stdout, stderr) },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var wrong config.Errors
+	if errors.As(err, &wrong) {
+		_, _ = fmt.Fprintln(stderr, "The configuration is wrong:")
+		for _, says := range wrong {
+			_, _ = fmt.Fprintln(stderr, "  "+says)
+		}
+		return 2
+	}
+	_, _ = fmt.Fprintln(stderr, "healthcare:", err)
+	return 1
+}
+
+// shutdownLimit is how long requests that are running may take to finish when the server is asked to stop.
+const shutdownLimit = 20 * time.Second
+
+// serve is the server's life: configure, open, listen, serve, shut down.
+func serve(ctx context.Context, stdout, stderr io.Writer) error {
+	cfg, err := config.Load(os.Environ(), ".env")
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
+	db, err := models.Open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	handler, err := routes.New(cfg, db, log)
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)))
+	if err != nil {
+		return fmt.Errorf("HOST and PORT: %w", err)
+	}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       cfg.RequestTimeout + 5*time.Second,
+		WriteTimeout:      cfg.RequestTimeout + 15*time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // broken connections
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	_, _ = fmt.Fprintf(stdout, "Clinic API on http://%s/ with %s\nStop it with Ctrl+C.\n", listener.Addr(), cfg.Database)
+
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("stopping: running requests may finish")
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
+	defer cancel()
+	if err := server.Shutdown(limit); err != nil {
+		return errors.Join(errors.New("requests were cut off"), server.Close())
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package middleware
+
+import (
+	"net/netip"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/gin-contrib/cors"
+	"github.com/gin-gonic/gin"
+
+	"healthcare/config"
+)
+
+// Secure sets the headers that keep answers out of caches, frames and content sniffing.
+func Secure(c *gin.Context) {
+	h := c.Writer.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+}
+
+// CORS lets pages of the allowed origins call the API from a browser. Other origins get no CORS headers, which is
+// all that a browser needs to refuse them.
+func CORS(allowed []config.Origin) gin.HandlerFunc {
+	origins := make([]string, len(allowed))
+	for i, o := range allowed {
+		origins[i] = string(o)
+	}
+	if len(origins) == 0 {
+		return func(*gin.Context) {}
+	}
+	answer := cors.New(cors.Config{
+		AllowOrigins:  origins,
+		AllowMethods:  []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"},
+		AllowHeaders:  []string{"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "X-Request-ID"},
+		ExposeHeaders: []string{"ETag", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate", "X-Request-ID"},
+		MaxAge:        10 * time.Minute,
+	})
+	return func(c *gin.Context) {
+		if slices.Contains(origins, c.GetHeader("Origin")) {
+			answer(c)
+			return
+		}
+		c.Header("Vary", "Origin")
+	}
+}
+
+var goodHost = regexp.MustCompile(`^[A-Za-z0-9.\-]+(:[0-9]+)?$|^\[[0-9a-fA-F:.]+\](:[0-9]+)?$`)
+
+// Forwarded finds the scheme and host that the client used, for absolute URLs: from X-Forwarded-Proto and
+// X-Forwarded-Host if a trusted proxy sent them, else from the connection.
+func Forwarded(trusted []config.Network) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		r := c.Request
+		r.URL.Scheme = "http"
+		if r.TLS != nil {
+			r.URL.Scheme = "https"
+		}
+		peer, err := netip.ParseAddr(c.RemoteIP())
+		if err != nil || !slices.ContainsFunc(trusted, func(n config.Network) bool { return n.Contains(peer.Unmap()) }) {
+			return
+		}
+		if proto := r.Header.Get("X-Forwarded-Proto"); proto == "http" || proto == "https" {
+			r.URL.Scheme = proto
+		}
+		if host := r.Header.Get("X-Forwarded-Host"); goodHost.MatchString(host) {
+			r.Host = host
+		}
+	}
+}

@@ -1,0 +1,58 @@
+package middleware
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/ulule/limiter/v3"
+	"github.com/ulule/limiter/v3/drivers/store/memory"
+
+	"healthcare/models"
+)
+
+// Timeout gives each request a time limit, which also ends its work in the database.
+func Timeout(limit time.Duration) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		ctx, cancel := context.WithTimeout(c.Request.Context(), limit)
+		defer cancel()
+		c.Request = c.Request.WithContext(ctx)
+		c.Next()
+	}
+}
+
+// RateLimit lets each client make so many requests a minute; 0 is no limit. It counts in memory, so each instance
+// counts for itself.
+func RateLimit(perMinute int64) gin.HandlerFunc {
+	counter := limiter.New(memory.NewStore(), limiter.Rate{Period: time.Minute, Limit: perMinute})
+	return func(c *gin.Context) {
+		if perMinute == 0 {
+			return
+		}
+		state, err := counter.Get(c.Request.Context(), clientNetwork(c.ClientIP()))
+		if err != nil {
+			fail(c, err)
+			return
+		}
+		if state.Reached {
+			wait := max(1, int(time.Until(time.Unix(state.Reset, 0)).Seconds()+1))
+			fail(c, &models.Error{
+				Code: models.Throttled, RetryAfter: wait,
+				Detail: fmt.Sprintf("Request was throttled. Expected available in %d seconds.", wait),
+			})
+		}
+	}
+}
+
+// clientNetwork is what counts as one client: an IPv4 address, or the /64 that an IPv6 address is in, of which one
+// subscriber has 2^64.
+func clientNetwork(address string) string {
+	addr, err := netip.ParseAddr(address)
+	if err != nil || addr.Unmap().Is4() {
+		return addr.Unmap().String()
+	}
+	network, _ := addr.Prefix(64)
+	return network.String()
+}

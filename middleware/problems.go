@@ -1,0 +1,114 @@
+// Package middleware holds what every request passes: identity, logs, limits, errors.
+package middleware
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"healthcare/models"
+)
+
+// statusOf is the one table from an error's code to its HTTP status.
+var statusOf = map[models.Code]int{
+	models.Invalid:              http.StatusBadRequest,
+	models.ParseError:           http.StatusBadRequest,
+	models.NotAuthenticated:     http.StatusUnauthorized,
+	models.TokenNotValid:        http.StatusUnauthorized,
+	models.NoActiveAccount:      http.StatusUnauthorized,
+	models.PermissionDenied:     http.StatusForbidden,
+	models.NotFound:             http.StatusNotFound,
+	models.MethodNotAllowed:     http.StatusMethodNotAllowed,
+	models.Conflict:             http.StatusConflict,
+	models.RequestTooLarge:      http.StatusRequestEntityTooLarge,
+	models.UnsupportedMediaType: http.StatusUnsupportedMediaType,
+	models.Throttled:            http.StatusTooManyRequests,
+	models.ServerError:          http.StatusInternalServerError,
+	models.Unavailable:          http.StatusServiceUnavailable,
+}
+
+// problem is RFC 9457's problem document, with the code and the errors that DRF clients know.
+type problem struct {
+	Type      string        `json:"type"`
+	Title     string        `json:"title"`
+	Status    int           `json:"status"`
+	Detail    string        `json:"detail"`
+	Code      models.Code   `json:"code"`
+	Errors    models.Fields `json:"errors,omitempty"`
+	RequestID string        `json:"request_id"`
+}
+
+// Problems renders the error or the panic that ended a request, the only place that does. What is not known is
+// noted for the log and answered with a fixed 500.
+func Problems(c *gin.Context) {
+	defer func() {
+		if r := recover(); r != nil {
+			if r == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+				panic(r)
+			}
+			// The value of a panic may hold personal data, unless the runtime made it.
+			says := fmt.Sprintf("panic of type %T", r)
+			if err, ok := r.(interface{ RuntimeError() }); ok {
+				says = fmt.Sprint(err)
+			}
+			note(c, says+"\n"+string(debug.Stack()))
+			render(c, errServer)
+		}
+	}()
+	c.Next()
+	if len(c.Errors) == 0 || c.Writer.Written() {
+		return
+	}
+	err := c.Errors.Last().Err
+	var known *models.Error
+	if !errors.As(err, &known) {
+		note(c, err.Error())
+		known = errServer
+	}
+	render(c, known)
+}
+
+var errServer = &models.Error{Code: models.ServerError, Detail: "A server error occurred."}
+
+func render(c *gin.Context, e *models.Error) {
+	if c.Writer.Written() {
+		return
+	}
+	status := statusOf[e.Code]
+	header := c.Writer.Header()
+	header.Del("Content-Encoding")
+	if status == http.StatusUnauthorized {
+		header.Set("WWW-Authenticate", "Bearer") // RFC 6750, section 3
+	}
+	if e.RetryAfter > 0 {
+		header.Set("Retry-After", strconv.Itoa(e.RetryAfter))
+	}
+	doc, err := json.Marshal(problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: status,
+		Detail: e.Detail, Code: e.Code, Errors: e.Fields, RequestID: RequestIDOf(c),
+	})
+	if err != nil { // of strings and numbers: cannot happen
+		status, doc = http.StatusInternalServerError, nil
+	}
+	c.Data(status, "application/problem+json", doc)
+}
+
+// fail ends a request with an error.
+func fail(c *gin.Context, err error) {
+	_ = c.Error(err)
+	c.Abort()
+}
+
+// Handle makes a handler of a function that returns its error.
+func Handle(h func(*gin.Context) error) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := h(c); err != nil {
+			_ = c.Error(err)
+		}
+	}
+}

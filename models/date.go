@@ -1,0 +1,41 @@
+package models
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"time"
+)
+
+// Date is a day as YYYY-MM-DD; empty means none, which is NULL in the database and null in JSON.
+type Date string
+
+// MarshalJSON writes the day, or null.
+func (d Date) MarshalJSON() ([]byte, error) {
+	if d == "" {
+		return []byte("null"), nil
+	}
+	return []byte(`"` + string(d) + `"`), nil
+}
+
+// Value is what the database stores.
+func (d Date) Value() (driver.Value, error) {
+	if d == "" {
+		return nil, nil
+	}
+	return string(d), nil
+}
+
+// Scan reads what the database returns.
+func (d *Date) Scan(src any) error {
+	switch v := src.(type) {
+	case nil:
+		*d = ""
+	case time.Time:
+		*d = Date(v.Format(time.DateOnly))
+	case string:
+		*d = Date(v)
+	default:
+		return fmt.Errorf("a date cannot be read from %T", src)
+	}
+	return nil
+}

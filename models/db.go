@@ -1,0 +1,148 @@
+// Package models holds the tables, their rules and their queries. It knows nothing of HTTP.
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/glebarez/sqlite"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"healthcare/config"
+)
+
+// DB is the clinic's database. Reads go to one pool and writes to another, because SQLite has one writer at a time
+// (its pool has one connection) and any number of readers; on PostgreSQL both are the same pool.
+type DB struct {
+	read, write *gorm.DB
+	passwords   *passwords
+}
+
+// Open connects to the configured database and brings its tables up to date. It is safe to call from several
+// instances at once.
+func Open(ctx context.Context, cfg *config.Config) (*DB, error) {
+	db := &DB{passwords: newPasswords(cfg)}
+	var err error
+	if cfg.Database.Postgres != "" {
+		err = db.openPostgres(ctx, cfg)
+	} else {
+		err = db.openSQLite(ctx, cfg)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// Close ends every connection.
+func (db *DB) Close() error {
+	var err error
+	for _, g := range []*gorm.DB{db.read, db.write} {
+		if g != nil {
+			if pool, perr := g.DB(); perr == nil {
+				err = errors.Join(err, pool.Close())
+			}
+		}
+	}
+	return err
+}
+
+// Ping tells whether the database answers.
+func (db *DB) Ping(ctx context.Context) error {
+	return Classify(db.read.WithContext(ctx).Exec("SELECT 1").Error)
+}
+
+func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
+	pc, err := pgx.ParseConfig(cfg.Database.Postgres)
+	if err != nil {
+		return errors.New("DATABASE_URL is not a valid PostgreSQL address") // the cause may quote the password
+	}
+	if pc.ConnectTimeout == 0 {
+		pc.ConnectTimeout = 5 * time.Second
+	}
+	if pc.RuntimeParams["application_name"] == "" {
+		pc.RuntimeParams["application_name"] = "healthcare"
+	}
+	// A request that ends early cancels its statement on the server too, instead of only hanging up.
+	pc.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: time.Second}
+	}
+	pool := stdlib.OpenDB(*pc, stdlib.OptionAfterConnect(utcTimes))
+	pool.SetMaxOpenConns(cfg.MaxConns)
+	pool.SetMaxIdleConns(cfg.MaxIdle)
+	pool.SetConnMaxLifetime(time.Hour)
+	if db.read, err = openGORM(postgres.New(postgres.Config{Conn: pool})); err != nil {
+		return errors.Join(fmt.Errorf("PostgreSQL cannot be reached: %w", err), pool.Close())
+	}
+	db.write = db.read
+	return migratePostgres(ctx, db.write)
+}
+
+// utcTimes makes a connection read timestamps in UTC, whatever the machine's time zone is.
+func utcTimes(_ context.Context, conn *pgx.Conn) error {
+	conn.TypeMap().RegisterType(&pgtype.Type{
+		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+	})
+	return nil
+}
+
+// SQLite's settings: every commit survives a power loss (synchronous=FULL), readers never wait for the writer (WAL),
+// and a transaction takes the write lock when it begins, so that it cannot lose it half-way.
+const (
+	sqlitePragmas = "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	sqliteWriter  = sqlitePragmas + "&_pragma=foreign_keys(1)&_txlock=immediate"
+	sqliteReader  = sqlitePragmas + "&_pragma=query_only(1)"
+)
+
+func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
+	path := cfg.Database.SQLite
+	// Only the owner may read health data; SQLite gives its side files the mode of the main one.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the file
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := migrateSQLite(ctx, path); err != nil {
+		return err
+	}
+	if db.write, err = openGORM(sqlite.Open(path + sqliteWriter)); err != nil {
+		return err
+	}
+	if db.read, err = openGORM(sqlite.Open(path + sqliteReader)); err != nil {
+		return err
+	}
+	limitPool(db.write, 1)
+	limitPool(db.read, min(cfg.MaxConns, max(4, runtime.NumCPU())))
+	return nil
+}
+
+func limitPool(g *gorm.DB, n int) {
+	if pool, err := g.DB(); err == nil {
+		pool.SetMaxOpenConns(n)
+		pool.SetMaxIdleConns(n)
+	}
+}
+
+func openGORM(dialector gorm.Dialector) (*gorm.DB, error) {
+	return gorm.Open(dialector, &gorm.Config{
+		Logger:                 logger.Discard, // GORM's would print values, which are personal data
+		NowFunc:                now,
+		SkipDefaultTransaction: true, // Write owns every transaction
+	})
+}
+
+// now is the time to the microsecond, which is what both databases keep.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

@@ -1,0 +1,208 @@
+package models
+
+import (
+	"context"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"gorm.io/gorm"
+)
+
+// Page is one page of a list.
+type Page[T any] struct {
+	Count    int64   `json:"count"`
+	Next     *string `json:"next"`
+	Previous *string `json:"previous"`
+	Results  []T     `json:"results"`
+
+	Number int `json:"-"` // of this page, from 1
+	Last   int `json:"-"` // of the last page
+}
+
+// Sizes of a page: without page_size, and at most.
+const (
+	pageSize    = 20
+	maxPageSize = 100
+	maxSearch   = 255 // characters
+)
+
+// listing says what clients may ask of one list. Only columns named here ever reach an ORDER BY or a WHERE.
+type listing struct {
+	table     string
+	columns   string            // what is selected
+	joins     string            // what only the page needs, not the count
+	search    string            // the column that ?search= looks into
+	orderings map[string]string // ?ordering= → column
+	newest    string            // the column that orders a list nobody ordered
+	filters   map[string]filter // parameter → what it compares
+}
+
+// filter compares a column with a parameter's value, which must pass parse.
+type filter struct {
+	column string
+	parse  func(string) (any, bool)
+	says   string
+}
+
+func oneOf(column string, values ...string) filter {
+	parse := func(s string) (any, bool) { return s, slices.Contains(values, s) }
+	return filter{column, parse, "Not a valid choice. Use one of: " + strings.Join(values, ", ") + "."}
+}
+
+func number(column string) filter {
+	parse := func(s string) (any, bool) { n, err := strconv.ParseInt(s, 10, 64); return n, err == nil }
+	return filter{column, parse, "A valid integer is required."}
+}
+
+func text(column string) filter {
+	return filter{column, func(s string) (any, bool) { return s, true }, ""}
+}
+
+// query is a list's parameters after they were checked.
+type query struct {
+	where        []condition
+	order        string
+	page, size   int
+	beyondNumber bool // page was a number too large to count with
+}
+
+type condition struct {
+	sql string
+	arg any
+}
+
+// parse checks the parameters of a list; unknown ones are ignored, empty ones count as absent.
+func (l listing) parse(values url.Values) (query, error) {
+	q := query{page: 1, size: pageSize, order: l.newest + " DESC, " + l.table + ".id DESC"}
+	wrong := Fields{}
+	for name := range values {
+		if !utf8.ValidString(values.Get(name)) || strings.ContainsRune(values.Get(name), 0) {
+			wrong.Add(name, "Null characters and invalid UTF-8 are not allowed.")
+		}
+	}
+	if len(wrong) > 0 {
+		return q, wrong.Err()
+	}
+	q.parsePage(values, wrong)
+	if by := values.Get("ordering"); by != "" {
+		column, known := l.orderings[strings.TrimPrefix(by, "-")]
+		direction := " ASC"
+		if strings.HasPrefix(by, "-") {
+			direction = " DESC"
+		}
+		if !known {
+			wrong.Add("ordering", "Not a valid choice. Use one of: "+strings.Join(keys(l.orderings), ", ")+"; - before it for descending.")
+		}
+		q.order = column + direction + ", " + l.table + ".id" + direction
+	}
+	if search := values.Get("search"); l.search != "" && search != "" {
+		if utf8.RuneCountInString(search) > maxSearch {
+			wrong.Add("search", "Ensure this field has no more than "+itoa(maxSearch)+" characters.")
+		}
+		for _, word := range strings.Fields(Fold(search)) {
+			q.where = append(q.where, condition{l.search + ` LIKE ? ESCAPE '\'`, likePattern(word)})
+		}
+	}
+	for name, f := range l.filters {
+		value := values.Get(name)
+		if value == "" {
+			continue
+		}
+		arg, ok := f.parse(value)
+		if !ok {
+			wrong.Add(name, f.says)
+		}
+		q.where = append(q.where, condition{f.column + " = ?", arg})
+	}
+	return q, wrong.Err()
+}
+
+func (q *query) parsePage(values url.Values, wrong Fields) {
+	if s := values.Get("page_size"); s != "" {
+		n, ok := positive(s)
+		if !ok {
+			wrong.Add("page_size", "A positive integer is required.")
+		}
+		q.size = min(n, maxPageSize)
+	}
+	if s := values.Get("page"); s != "" {
+		n, ok := positive(s)
+		if !ok {
+			wrong.Add("page", "A positive integer is required.")
+		}
+		q.page = n
+		q.beyondNumber = n > math.MaxInt32
+	}
+}
+
+// positive reads a whole number above 0; one that is too large counts as the largest.
+func positive(s string) (int, bool) {
+	if strings.Trim(s, "0123456789") != "" || strings.Trim(s, "0") == "" {
+		return 0, false
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return math.MaxInt, true
+	}
+	return n, true
+}
+
+func (q query) conditions(g *gorm.DB) *gorm.DB {
+	for _, c := range q.where {
+		g = g.Where(c.sql, c.arg)
+	}
+	return g
+}
+
+// counted is one row of a page together with the number of rows of the whole list, so that both are one query.
+type counted[T any] struct {
+	Row   T `gorm:"embedded"`
+	Total int64
+}
+
+var errNoPage = &Error{Code: NotFound, Detail: "Invalid page.", Fields: Fields{"page": {"There is no such page."}}}
+
+// list finds one page of the rows of M that scope lets through, as rows of T.
+func list[M, T any](ctx context.Context, db *gorm.DB, l listing, values url.Values, scope func(*gorm.DB) *gorm.DB) (*Page[T], error) {
+	q, err := l.parse(values)
+	if err != nil {
+		return nil, err
+	}
+	if q.beyondNumber {
+		return nil, errNoPage
+	}
+	db = db.WithContext(ctx)
+	count := q.conditions(db.Model(new(M)).Scopes(scope)).Select("count(*)")
+	rowsOf := q.conditions(db.Model(new(M)).Scopes(scope)).Select(l.columns+", (?) AS total", count)
+	if l.joins != "" {
+		rowsOf = rowsOf.Joins(l.joins)
+	}
+	var rows []counted[T]
+	if err := rowsOf.Order(q.order).Limit(q.size).Offset((q.page - 1) * q.size).Find(&rows).Error; err != nil {
+		return nil, Classify(err)
+	}
+	page := &Page[T]{Results: make([]T, len(rows)), Number: q.page, Last: 1}
+	for i := range rows {
+		page.Results[i], page.Count = rows[i].Row, rows[i].Total
+	}
+	if len(rows) == 0 && q.page > 1 {
+		return nil, errNoPage
+	}
+	page.Last = int(max(1, (page.Count+int64(q.size)-1)/int64(q.size)))
+	return page, nil
+}
+
+func keys[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

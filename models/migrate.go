@@ -1,0 +1,62 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/glebarez/sqlite"
+	"gorm.io/gorm"
+)
+
+// migrationLock is the key of PostgreSQL's advisory lock that one instance at a time migrates under.
+const migrationLock = 0x636c696e6963 // "clinic"
+
+// tables, each after those it refers to.
+var tables = []any{&User{}, &Patient{}, &Doctor{}, &Mapping{}}
+
+func migratePostgres(ctx context.Context, g *gorm.DB) error {
+	return g.WithContext(ctx).Connection(func(one *gorm.DB) (err error) {
+		if err := one.Exec("SELECT pg_advisory_lock(?)", migrationLock).Error; err != nil {
+			return err
+		}
+		defer func() {
+			err = errors.Join(err, one.Exec("SELECT pg_advisory_unlock(?)", migrationLock).Error)
+		}()
+		return migrate(one)
+	})
+}
+
+// migrateSQLite uses a connection of its own without foreign keys: SQLite changes a table by building a new one,
+// and dropping the old one would otherwise count as deleting its rows. The references are checked afterwards.
+func migrateSQLite(ctx context.Context, path string) (err error) {
+	g, err := openGORM(sqlite.Open(path + sqlitePragmas))
+	if err != nil {
+		return err
+	}
+	pool, err := g.DB()
+	if err != nil {
+		return err
+	}
+	pool.SetMaxOpenConns(1)
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	g = g.WithContext(ctx)
+	if err := migrate(g); err != nil {
+		return err
+	}
+	var broken []struct{ Table string }
+	if err := g.Raw("PRAGMA foreign_key_check").Scan(&broken).Error; err != nil {
+		return err
+	}
+	if len(broken) > 0 {
+		return fmt.Errorf("migration: %d rows of %s refer to rows that do not exist", len(broken), broken[0].Table)
+	}
+	return nil
+}
+
+func migrate(g *gorm.DB) error {
+	if err := g.AutoMigrate(tables...); err != nil {
+		return fmt.Errorf("migration: %w", err)
+	}
+	return nil
+}

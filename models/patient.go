@@ -1,0 +1,116 @@
+package models
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// Patient is seen by the account that created it, and by staff.
+type Patient struct {
+	ID int64 `json:"id"`
+	PatientFields
+	CreatedBy int64     `json:"created_by" gorm:"not null;index:patients_owner_created,priority:1,where:deleted_at IS NULL;index:patients_owner_updated,priority:1,where:deleted_at IS NULL;index:patients_owner_name,priority:1,where:deleted_at IS NULL"`
+	CreatedAt time.Time `json:"created_at" gorm:"not null;index:patients_owner_created,priority:2;index:patients_created,priority:2,where:deleted_at IS NULL"`
+	UpdatedAt time.Time `json:"updated_at" gorm:"autoUpdateTime:false;not null;index:patients_owner_updated,priority:2;index:patients_updated,priority:2,where:deleted_at IS NULL"`
+	Version   int64     `json:"version" gorm:"not null;check:patients_version,version > 0"`
+
+	NameKey    Folded         `json:"-" gorm:"not null;index:patients_owner_name,priority:2;index:patients_name,priority:2,where:deleted_at IS NULL"`
+	SearchText string         `json:"-" gorm:"not null"`
+	DeletedAt  gorm.DeletedAt `json:"-"`
+	Creator    *User          `json:"-" gorm:"foreignKey:CreatedBy;constraint:OnUpdate:RESTRICT,OnDelete:RESTRICT"`
+}
+
+// PatientFields is what a client writes. Lengths are in characters; gender is FHIR's administrative gender.
+type PatientFields struct {
+	Name           string `json:"name" gorm:"not null;check:patients_name,name <> ''" validate:"required,max=255"`
+	DateOfBirth    Date   `json:"date_of_birth" gorm:"type:date" validate:"omitempty,day,born"`
+	Gender         string `json:"gender" gorm:"not null;check:patients_gender,gender IN ('male','female','other','unknown')" default:"unknown" validate:"oneof=male female other unknown"`
+	Phone          string `json:"phone" gorm:"not null" validate:"max=32,phone"`
+	Email          string `json:"email" gorm:"not null" validate:"omitempty,max=254,email"`
+	Address        string `json:"address" gorm:"not null" validate:"max=1000"`
+	BloodGroup     string `json:"blood_group" gorm:"not null;check:patients_blood_group,blood_group IN ('','A+','A-','B+','B-','AB+','AB-','O+','O-')" validate:"omitempty,oneof=A+ A- B+ B- AB+ AB- O+ O-"`
+	Allergies      string `json:"allergies" gorm:"not null" validate:"max=10000"`
+	MedicalHistory string `json:"medical_history" gorm:"not null" validate:"max=10000"`
+}
+
+var patientList = listing{
+	table:   "patients",
+	columns: columns[Patient]("patients"),
+	search:  "patients.search_text",
+	newest:  "patients.created_at",
+	orderings: map[string]string{
+		"name": "patients.name_key", "created_at": "patients.created_at", "updated_at": "patients.updated_at",
+	},
+	filters: map[string]filter{
+		"gender":      oneOf("patients.gender", "male", "female", "other", "unknown"),
+		"blood_group": oneOf("patients.blood_group", "A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-"),
+	},
+}
+
+// Patients lists the actor's own patients; all of them for staff.
+func (db *DB) Patients(ctx context.Context, by Actor, values url.Values) (*Page[Patient], error) {
+	return list[Patient, Patient](ctx, db.read, patientList, values, by.sees("patients.created_by"))
+}
+
+// Patient finds one patient that the actor may see.
+func (db *DB) Patient(ctx context.Context, by Actor, id int64) (*Patient, error) {
+	var p Patient
+	err := db.read.WithContext(ctx).Select(patientList.columns).Scopes(by.sees("created_by")).Where("id = ?", id).Take(&p).Error
+	return &p, Classify(err)
+}
+
+// CreatePatient stores a patient that belongs to the actor.
+func (db *DB) CreatePatient(ctx context.Context, by Actor, change Change[PatientFields]) (*Patient, error) {
+	var in PatientFields
+	if err := change.apply(&in).Err(); err != nil {
+		return nil, err
+	}
+	var p *Patient
+	err := db.Write(ctx, by, func(tx *Tx) error {
+		p = &Patient{PatientFields: in, CreatedBy: by.ID, CreatedAt: tx.Now, UpdatedAt: tx.Now, Version: 1}
+		p.index()
+		return tx.Create(p).Error
+	})
+	return p, err
+}
+
+// UpdatePatient applies change to a patient that the actor may see; what changes nothing keeps the version.
+func (db *DB) UpdatePatient(ctx context.Context, by Actor, id int64, change Change[PatientFields]) (*Patient, error) {
+	var p Patient
+	err := db.Write(ctx, by, func(tx *Tx) error {
+		if err := tx.lock(&p, id, by.sees("created_by")); err != nil {
+			return err
+		}
+		in := p.PatientFields
+		if err := change.apply(&in).Err(); err != nil || in == p.PatientFields {
+			return err
+		}
+		p.PatientFields, p.UpdatedAt, p.Version = in, tx.Now, p.Version+1
+		p.index()
+		return tx.store(&p)
+	})
+	return &p, err
+}
+
+// DeletePatient hides a patient together with its assignments.
+func (db *DB) DeletePatient(ctx context.Context, by Actor, id int64) error {
+	return db.Write(ctx, by, func(tx *Tx) error {
+		var p Patient
+		if err := tx.lock(&p, id, by.sees("created_by")); err != nil {
+			return err
+		}
+		if err := tx.hide(&Mapping{}, "patient_id = ?", id); err != nil {
+			return err
+		}
+		return tx.hide(&Patient{}, "id = ?", id)
+	})
+}
+
+// index fills the columns that searches and orderings use.
+func (p *Patient) index() {
+	p.NameKey = Folded(Fold(p.Name))
+	p.SearchText = searchText(p.Name, p.Phone, p.Email)
+}

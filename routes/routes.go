@@ -1,0 +1,136 @@
+// Package routes is the one place that puts the program together: New is called by main and by every test.
+package routes
+
+import (
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"healthcare/config"
+	"healthcare/controllers"
+	"healthcare/middleware"
+	"healthcare/models"
+)
+
+// New returns the whole API. Paths are registered without their trailing slash; each works with and without it.
+func New(cfg *config.Config, db *models.DB, log *slog.Logger) (http.Handler, error) {
+	gin.SetMode(gin.ReleaseMode)
+	tokens, err := middleware.NewTokens(cfg, db)
+	if err != nil {
+		return nil, err
+	}
+	r, err := engine(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+
+	h := middleware.Handle
+	health := controllers.Health{DB: db}
+	auth := controllers.Auth{DB: db, Config: cfg, Tokens: tokens}
+	patients := controllers.Patients{DB: db}
+	doctors := controllers.Doctors{DB: db}
+	mappings := controllers.Mappings{DB: db}
+
+	r.GET("/healthz", h(health.Live))
+	r.GET("/readyz", h(health.Ready))
+
+	public := r.Group("/api", middleware.RateLimit(cfg.AuthRateLimit))
+	public.POST("/auth/register", h(auth.Register))
+	public.POST("/auth/login", h(auth.Login))
+
+	api := r.Group("/api", tokens.Require()...)
+	api.GET("/auth/me", h(auth.Me))
+	api.PATCH("/auth/me", h(auth.UpdateMe))
+
+	api.POST("/patients", h(patients.Create))
+	api.GET("/patients", h(patients.List))
+	api.GET("/patients/:id", h(patients.Retrieve))
+	api.PUT("/patients/:id", h(patients.Replace))
+	api.PATCH("/patients/:id", h(patients.Update))
+	api.DELETE("/patients/:id", h(patients.Delete))
+
+	api.POST("/doctors", h(doctors.Create))
+	api.GET("/doctors", h(doctors.List))
+	api.GET("/doctors/:id", h(doctors.Retrieve))
+	api.PUT("/doctors/:id", h(doctors.Replace))
+	api.PATCH("/doctors/:id", h(doctors.Update))
+	api.DELETE("/doctors/:id", h(doctors.Delete))
+
+	api.POST("/mappings", h(mappings.Create))
+	api.GET("/mappings", h(mappings.List))
+	api.GET("/mappings/:id", h(mappings.Doctors))   // the patient's id
+	api.DELETE("/mappings/:id", h(mappings.Delete)) // the mapping's id
+
+	api.POST("/doctor/mappings", h(mappings.Create))
+	api.GET("/doctor/mappings", h(mappings.List))
+	api.GET("/doctor/mappings/:id", h(mappings.Doctors))        // the patient's id
+	api.POST("/doctor/mappings/:id/remove", h(mappings.Remove)) // the patient's id
+
+	return canonical(r), nil
+}
+
+// engine sets up what every request passes, in this order.
+func engine(cfg *config.Config, log *slog.Logger) (*gin.Engine, error) {
+	r := gin.New()
+	r.RedirectTrailingSlash = false
+	r.HandleMethodNotAllowed = true
+	r.RemoteIPHeaders = []string{"X-Forwarded-For"}
+	proxies := make([]string, len(cfg.TrustedProxies))
+	for i, n := range cfg.TrustedProxies {
+		proxies[i] = n.String()
+	}
+	if err := r.SetTrustedProxies(proxies); err != nil {
+		return nil, err
+	}
+	r.Use(
+		middleware.RequestID,
+		middleware.Log(log),
+		middleware.Problems,
+		middleware.Secure,
+		middleware.CORS(cfg.CORSAllowedOrigins),
+		middleware.Forwarded(cfg.TrustedProxies),
+		middleware.Timeout(cfg.RequestTimeout),
+	)
+	r.NoRoute(middleware.Handle(func(*gin.Context) error { return models.ErrNotFound }))
+	r.NoMethod(middleware.Handle(noMethod))
+	return r, nil
+}
+
+// noMethod tells which methods a path has; for OPTIONS that is the answer, for others part of the error.
+func noMethod(c *gin.Context) error {
+	allowed := strings.Split(c.Writer.Header().Get("Allow"), ", ")
+	if slices.Contains(allowed, http.MethodGet) {
+		allowed = append(allowed, http.MethodHead)
+	}
+	allowed = append(allowed, http.MethodOptions)
+	slices.Sort(allowed)
+	c.Header("Allow", strings.Join(allowed, ", "))
+	if c.Request.Method == http.MethodOptions {
+		c.Status(http.StatusNoContent)
+		return nil
+	}
+	return &models.Error{Code: models.MethodNotAllowed, Detail: "Method not allowed. This path has: " + strings.Join(allowed, ", ") + "."}
+}
+
+// canonical lets a path be written with or without its trailing slash, without a redirect (which would lose the body
+// or the token in many clients), and HEAD be asked wherever GET is.
+func canonical(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path, slashed := strings.CutSuffix(r.URL.Path, "/")
+		if r.Method == http.MethodHead || slashed && path != "" {
+			r = r.WithContext(r.Context()) // a copy: net/http still needs to know that it was HEAD
+			u := *r.URL
+			r.URL = &u
+			if path != "" {
+				r.URL.Path, r.URL.RawPath = path, ""
+			}
+			if r.Method == http.MethodHead {
+				r.Method = http.MethodGet
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
