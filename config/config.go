@@ -37,6 +37,9 @@ type Config struct {
 	TrustedProxies     []Network     `env:"TRUSTED_PROXIES"`
 	RequestTimeout     time.Duration `env:"REQUEST_TIMEOUT" envDefault:"10s" validate:"min=100ms,max=5m"`
 	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
+
+	// HashMemory is what one password hash takes, in KiB: OWASP's 19 MiB. Only tests choose less.
+	HashMemory uint32
 }
 
 // Errors holds one sentence for each wrong variable; each begins with the variable's name and never quotes its value.
@@ -64,7 +67,7 @@ func Load(environ []string, dotenv string) (*Config, error) {
 		}
 	}
 
-	cfg := &Config{}
+	cfg := &Config{HashMemory: 19 * 1024}
 	wrong := explain(env.ParseWithOptions(cfg, env.Options{Environment: vars}))
 	wrong = append(wrong, check(cfg, wrong)...)
 	if cfg.JWTSecret == "" && !wrong.names("JWT_SECRET") && !wrong.names("DATABASE_URL") {

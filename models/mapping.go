@@ -13,12 +13,12 @@ import (
 
 // Mapping assigns a doctor to a patient.
 type Mapping struct {
-	ID int64 `json:"id"`
+	ID int64 `json:"id" gorm:"index:mappings_owner_created,priority:3;index:mappings_created,priority:3"`
 	MappingFields
 	// OwnerID is the patient's created_by, kept here so that a list of mappings needs no join to be scoped.
 	OwnerID    int64          `json:"-" gorm:"not null;index:mappings_owner_created,priority:1,where:deleted_at IS NULL"`
 	AssignedBy int64          `json:"assigned_by" gorm:"not null"`
-	CreatedAt  time.Time      `json:"created_at" gorm:"not null;index:mappings_owner_created,priority:2;index:mappings_created,where:deleted_at IS NULL"`
+	CreatedAt  time.Time      `json:"created_at" gorm:"not null;index:mappings_owner_created,priority:2;index:mappings_created,priority:2,where:deleted_at IS NULL"`
 	DeletedAt  gorm.DeletedAt `json:"-"`
 
 	Patient  *Patient `json:"-" gorm:"constraint:OnUpdate:RESTRICT,OnDelete:RESTRICT"`

@@ -2,12 +2,14 @@ package models
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
+	"golang.org/x/crypto/argon2"
 
 	"healthcare/config"
 )
@@ -26,7 +28,9 @@ type passwords struct {
 func newPasswords(cfg *config.Config) *passwords {
 	p := &passwords{params: owasp, min: cfg.MinPassword}
 	p.slots = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))
-	p.decoy = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	p.params.Memory = cfg.HashMemory
+	p.decoy = fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.params.Memory, p.params.Iterations,
+		p.params.Parallelism, strings.Repeat("A", 22), strings.Repeat("A", 43))
 	return p
 }
 

@@ -10,7 +10,7 @@ import (
 
 // Patient is seen by the account that created it, and by staff.
 type Patient struct {
-	ID int64 `json:"id"`
+	ID int64 `json:"id" gorm:"index:patients_owner_created,priority:3;index:patients_owner_updated,priority:3;index:patients_owner_name,priority:3;index:patients_created,priority:3;index:patients_updated,priority:3;index:patients_name,priority:3"`
 	PatientFields
 	CreatedBy int64     `json:"created_by" gorm:"not null;index:patients_owner_created,priority:1,where:deleted_at IS NULL;index:patients_owner_updated,priority:1,where:deleted_at IS NULL;index:patients_owner_name,priority:1,where:deleted_at IS NULL"`
 	CreatedAt time.Time `json:"created_at" gorm:"not null;index:patients_owner_created,priority:2;index:patients_created,priority:2,where:deleted_at IS NULL"`

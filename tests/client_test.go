@@ -1,0 +1,185 @@
+package tests
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const password = "correct horse battery"
+
+// Client calls one instance, as one account or as nobody.
+type Client struct {
+	t     *testing.T
+	api   *API
+	Token string
+	ID    int    // of the account
+	Name  string // of the account
+}
+
+// Response is an answer, read whole.
+type Response struct {
+	t      *testing.T
+	Status int
+	Header http.Header
+	Raw    string
+	JSON   map[string]any // nil unless the body is a JSON object
+}
+
+// Nobody calls without a token.
+func (api *API) Nobody() *Client { return &Client{t: api.t, api: api} }
+
+// User registers an account, logs in and calls as that account.
+func (api *API) User(name string) *Client {
+	api.t.Helper()
+	c := api.Nobody()
+	c.Name = name
+	body := map[string]any{"username": name, "email": name + "@example.org", "password": password}
+	r := c.Post("/api/auth/register/", body).Expect(http.StatusCreated)
+	c.ID = int(r.JSON["user"].(map[string]any)["id"].(float64))
+	c.Login()
+	return c
+}
+
+// Staff is a User whom an operator has made staff.
+func (api *API) Staff(name string) *Client {
+	api.t.Helper()
+	c := api.User(name)
+	api.exec(fmt.Sprintf("UPDATE users SET is_staff = true WHERE id = %d", c.ID))
+	c.Login()
+	return c
+}
+
+// Login gets a new token for the client's account.
+func (c *Client) Login() *Response {
+	c.t.Helper()
+	c.Token = ""
+	r := c.Post("/api/auth/login/", map[string]any{"username": c.Name, "password": password}).Expect(http.StatusOK)
+	c.Token = r.JSON["access"].(string)
+	return r
+}
+
+// At calls another instance with the same token.
+func (c *Client) At(api *API) *Client {
+	other := *c
+	other.api, other.t = api, api.t
+	return &other
+}
+
+func (c *Client) Get(path string) *Response               { return c.Do("GET", path, nil) }
+func (c *Client) Post(path string, body any) *Response    { return c.Do("POST", path, body) }
+func (c *Client) Put(path string, body any) *Response     { return c.Do("PUT", path, body) }
+func (c *Client) Patch(path string, body any) *Response   { return c.Do("PATCH", path, body) }
+func (c *Client) Delete(path string) *Response            { return c.Do("DELETE", path, nil) }
+func (c *Client) Raw(method, path, body string) *Response { return c.Do(method, path, []byte(body)) }
+
+// Do sends a request. A body of []byte goes out as it is, any other as JSON; headers are name, value, ….
+func (c *Client) Do(method, path string, body any, headers ...string) *Response {
+	c.t.Helper()
+	var reader io.Reader
+	if raw, ok := body.([]byte); ok {
+		reader = bytes.NewReader(raw)
+	} else if body != nil {
+		raw, err := json.Marshal(body)
+		require.NoError(c.t, err)
+		reader = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(c.t.Context(), method, c.api.URL+path, reader)
+	require.NoError(c.t, err)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	return c.send(req)
+}
+
+func (c *Client) send(req *http.Request) *Response {
+	c.t.Helper()
+	res, err := http.DefaultTransport.RoundTrip(req) // follows no redirect
+	require.NoError(c.t, err)
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(res.Body)
+	require.NoError(c.t, err)
+	r := &Response{t: c.t, Status: res.StatusCode, Header: res.Header, Raw: string(raw)}
+	_ = json.Unmarshal(raw, &r.JSON)
+	c.check(req, r)
+	return r
+}
+
+// check asserts what is true of every answer.
+func (c *Client) check(req *http.Request, r *Response) {
+	c.t.Helper()
+	what := fmt.Sprintf("%s %s: %d %.500s", req.Method, req.URL, r.Status, r.Raw)
+	assert.NotEmpty(c.t, r.Header.Get("X-Request-ID"), what)
+	if strings.HasPrefix(req.URL.Path, "/api/") {
+		assert.Equal(c.t, "no-store", r.Header.Get("Cache-Control"), what)
+	}
+	if r.Status == http.StatusNoContent {
+		assert.Empty(c.t, r.Raw, what)
+	}
+	if r.Status < 400 || req.Method == http.MethodHead {
+		return
+	}
+	assert.Equal(c.t, "application/problem+json", r.Header.Get("Content-Type"), what)
+	assert.EqualValues(c.t, r.Status, r.JSON["status"], what)
+	assert.Equal(c.t, http.StatusText(r.Status), r.JSON["title"], what)
+	assert.Equal(c.t, r.Header.Get("X-Request-ID"), r.JSON["request_id"], what)
+	assert.NotEmpty(c.t, r.JSON["detail"], what)
+	assert.NotEmpty(c.t, r.JSON["code"], what)
+	if r.Status == http.StatusUnauthorized {
+		assert.Equal(c.t, "Bearer", r.Header.Get("WWW-Authenticate"), what)
+	}
+	if r.Status == http.StatusTooManyRequests || r.Status == http.StatusServiceUnavailable {
+		assert.Regexp(c.t, `^[1-9]\d*$`, r.Header.Get("Retry-After"), what)
+	}
+	for _, internal := range []string{"SQLSTATE", "goroutine", "gorm", "sqlite", "pgx", ".go:"} {
+		assert.NotContains(c.t, r.Raw, internal, what)
+	}
+}
+
+// Expect fails the test at once unless the status is the wanted one.
+func (r *Response) Expect(status int) *Response {
+	r.t.Helper()
+	require.Equal(r.t, status, r.Status, "%.800s", r.Raw)
+	return r
+}
+
+// ID is the id of the object in the body.
+func (r *Response) ID() int { return int(r.JSON["id"].(float64)) }
+
+// Results are the rows of a list.
+func (r *Response) Results() []map[string]any {
+	rows := []map[string]any{}
+	for _, row := range r.JSON["results"].([]any) {
+		rows = append(rows, row.(map[string]any))
+	}
+	return rows
+}
+
+// Column is one field of every row of a list.
+func (r *Response) Column(name string) []any {
+	values := []any{}
+	for _, row := range r.Results() {
+		values = append(values, row[name])
+	}
+	return values
+}
+
+// Error is what the problem document says of one field.
+func (r *Response) Error(field string) string {
+	errors, _ := r.JSON["errors"].(map[string]any)
+	sentences, _ := errors[field].([]any)
+	return fmt.Sprint(sentences...)
+}
