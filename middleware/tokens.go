@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"crypto/rand"
 	"errors"
 	"strconv"
 	"strings"
@@ -36,7 +37,8 @@ func NewTokens(cfg *config.Config, db *models.DB) (*Tokens, error) {
 		PayloadFunc: func(data any) ginjwt.MapClaims {
 			in := data.(*models.SignIn)
 			return ginjwt.MapClaims{
-				"sub": strconv.FormatInt(in.User.ID, 10), "sid": strconv.FormatInt(in.SessionID, 10), "typ": kindOfToken,
+				"sub": strconv.FormatInt(in.User.ID, 10), "sid": strconv.FormatInt(in.SessionID, 10),
+				"typ": kindOfToken, "jti": rand.Text(),
 			}
 		},
 		// The library would choose status and text; all that it reports becomes an error of the contract.
