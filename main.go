@@ -84,6 +84,7 @@ func serve(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
+	slog.SetDefault(log)
 	db, err := models.Open(ctx, cfg)
 	if err != nil {
 		return err
@@ -109,6 +110,7 @@ func serve(ctx context.Context, stdout, stderr io.Writer) error {
 	background, stopBackground := context.WithCancel(ctx)
 	defer stopBackground()
 	go db.KeepClean(background, log)
+	go db.KeepSealed(background, log)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	_, _ = fmt.Fprintf(stdout, "Clinic API on http://%s/ with %s\nStop it with Ctrl+C.\n", listener.Addr(), cfg.Database)

@@ -123,6 +123,7 @@ func anonymous(c *gin.Context) models.Actor {
 	address := c.ClientIP()
 	return models.Actor{
 		RequestID: RequestIDOf(c), Address: address, Network: clientNetwork(address), UserAgent: userAgent(c.Request.UserAgent()),
+		IfMatch: strings.Join(c.Request.Header.Values("If-Match"), ","),
 	}
 }
 

@@ -33,6 +33,8 @@ type DB struct {
 	refreshTTL   time.Duration
 	refreshGrace time.Duration
 	refreshKey   []byte // derives the successor of a refresh token
+	auditKey     []byte // seals the audit trail
+	recorder     *recorder
 }
 
 // Open connects to the configured database and brings its tables up to date. It is safe to call from several
@@ -43,6 +45,9 @@ func Open(ctx context.Context, cfg *config.Config) (*DB, error) {
 	if db.refreshKey, err = hkdf.Key(sha256.New, []byte(cfg.JWTSecret), nil, "refresh tokens", sha256.Size); err != nil {
 		return nil, err
 	}
+	if db.auditKey, err = auditKey(cfg); err != nil {
+		return nil, err
+	}
 	if cfg.Database.Postgres != "" {
 		err = db.openPostgres(ctx, cfg)
 	} else {
@@ -51,12 +56,27 @@ func Open(ctx context.Context, cfg *config.Config) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	db.recorder = newRecorder(func(ctx context.Context, events []Event) error {
+		return db.Write(ctx, Actor{}, func(tx *Tx) error { return tx.CreateInBatches(events, eventBatch).Error })
+	})
 	return db, nil
 }
 
-// Close ends every connection.
+// auditKey is AUDIT_KEY, or derived from the secret that signs the tokens.
+func auditKey(cfg *config.Config) ([]byte, error) {
+	secret := cfg.AuditKey
+	if secret == "" {
+		secret = cfg.JWTSecret
+	}
+	return hkdf.Key(sha256.New, []byte(secret), nil, "audit trail", sha256.Size)
+}
+
+// Close stores what is still to be audited and ends every connection.
 func (db *DB) Close() error {
 	var err error
+	if db.recorder != nil {
+		err = db.recorder.close()
+	}
 	for _, g := range []*gorm.DB{db.read, db.write} {
 		if g != nil {
 			if pool, perr := g.DB(); perr == nil {

@@ -28,6 +28,8 @@ const (
 	NotFound             Code = "not_found"
 	MethodNotAllowed     Code = "method_not_allowed"
 	Conflict             Code = "conflict"
+	PreconditionFailed   Code = "precondition_failed"
+	KeyReused            Code = "idempotency_key_reused"
 	RequestTooLarge      Code = "request_too_large"
 	UnsupportedMediaType Code = "unsupported_media_type"
 	Throttled            Code = "throttled"
