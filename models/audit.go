@@ -206,11 +206,9 @@ func (r *recorder) flush(ctx context.Context) error {
 }
 
 // close stores what waits; what cannot be stored any more is told to the log, never dropped in silence.
-func (r *recorder) close() error {
+func (r *recorder) close(ctx context.Context) error {
 	close(r.stop)
 	<-r.stopped
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
 	err := r.flush(ctx)
 	if err != nil {
 		r.log.Error("audit events are lost", "count", len(r.queue), "error", err)

@@ -71,11 +71,15 @@ func auditKey(cfg *config.Config) ([]byte, error) {
 	return hkdf.Key(sha256.New, []byte(secret), nil, "audit trail", sha256.Size)
 }
 
-// Close stores what is still to be audited and ends every connection.
+// Close stores and seals what is still to be audited, and ends every connection.
 func (db *DB) Close() error {
 	var err error
 	if db.recorder != nil {
-		err = db.recorder.close()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err = db.recorder.close(ctx); err == nil {
+			err = db.SealAll(ctx)
+		}
 	}
 	for _, g := range []*gorm.DB{db.read, db.write} {
 		if g != nil {

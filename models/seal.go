@@ -81,7 +81,7 @@ func (db *DB) chain(previous string, s Seal) string {
 	return hex.EncodeToString(db.mac(text))
 }
 
-// KeepSealed seals new events every second until ctx ends, and a last time then.
+// KeepSealed seals new events every second until ctx ends; Close does so a last time.
 func (db *DB) KeepSealed(ctx context.Context, log *slog.Logger) {
 	for tick := time.NewTicker(sealEvery); ; {
 		select {
