@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/glebarez/sqlite"
@@ -35,6 +36,7 @@ type DB struct {
 	refreshKey   []byte // derives the successor of a refresh token
 	auditKey     []byte // seals the audit trail
 	recorder     *recorder
+	revocations  atomic.Int64
 }
 
 // Open connects to the configured database and brings its tables up to date. It is safe to call from several

@@ -190,7 +190,7 @@ func (db *DB) ChangePassword(ctx context.Context, by Actor, change Change[Passwo
 	if err != nil {
 		return err
 	}
-	return db.Write(ctx, by, func(tx *Tx) error {
+	return db.revoke(ctx, by, func(tx *Tx) error {
 		if err := tx.loginSucceeded(account); err != nil {
 			return err
 		}

@@ -50,7 +50,7 @@ func (db *DB) UpdateUser(ctx context.Context, by Actor, id int64, change Change[
 		return nil, ErrForbidden
 	}
 	var u User
-	err := db.Write(ctx, by, func(tx *Tx) error {
+	err := db.revoke(ctx, by, func(tx *Tx) error {
 		if err := tx.serialize("staff"); err != nil {
 			return err
 		}
@@ -115,7 +115,7 @@ func (db *DB) SetPassword(ctx context.Context, username, password string) error 
 	if err != nil {
 		return err
 	}
-	return db.Write(ctx, Actor{}, func(tx *Tx) error {
+	return db.revoke(ctx, Actor{}, func(tx *Tx) error {
 		if err := tx.setPassword(u.ID, hash); err != nil {
 			return err
 		}

@@ -45,7 +45,7 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (http.Handler, err
 	public.POST("/auth/refresh", h(auth.Refresh))
 	r.POST("/api/auth/verify", h(auth.Verify))
 
-	api := r.Group("/api", tokens.Require()...)
+	api := r.Group("/api", tokens.Require)
 	api.GET("/auth/me", h(auth.Me))
 	api.PATCH("/auth/me", h(auth.UpdateMe))
 	api.POST("/auth/password", h(auth.Password))
