@@ -19,7 +19,10 @@ type postmanItem struct {
 	Item    []postmanItem // of a folder
 	Request struct {
 		Method, Description string
-		URL                 struct{ Raw string }
+		URL                 struct {
+			Raw  string
+			Path []string
+		}
 	}
 	Event []struct {
 		Listen string
@@ -84,6 +87,7 @@ func TestEveryPostmanRequestIsARoute(t *testing.T) {
 		path, ok := strings.CutPrefix(item.Request.URL.Raw, "{{baseUrl}}")
 		require.True(t, ok, "%s: %s", item.Name, item.Request.URL.Raw)
 		path, _, _ = strings.Cut(path, "?")
+		assert.Equal(t, path, "/"+strings.Join(item.Request.URL.Path, "/"), "%s: the two forms of the URL differ", item.Name)
 		status := api.Nobody().Do(item.Request.Method, variable.ReplaceAllString(path, "1"), nil).Status
 		shows405 := func(e postmanExample) bool { return e.Code == http.StatusMethodNotAllowed }
 		if slices.ContainsFunc(item.Response, shows405) {
