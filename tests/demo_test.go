@@ -64,6 +64,7 @@ func TestDemoInventsAClinic(t *testing.T) {
 
 	for name, fresh := range map[string]func(*testing.T) string{"sqlite": freshSQLite, "postgres": freshPostgres} {
 		t.Run(name+": the same each time, into an empty database", func(t *testing.T) {
+			t.Parallel()
 			first, second := start(t, baseConfig(fresh(t))), start(t, baseConfig(fresh(t)))
 			says, code := runDemo(t, program, first)
 			require.Zero(t, code, says)
@@ -89,6 +90,7 @@ func TestDemoInventsAClinic(t *testing.T) {
 			assert.Equal(t, false, demo.Get("/api/auth/me/").JSON["is_staff"])
 		})
 		t.Run(name+": once more with --force", func(t *testing.T) {
+			t.Parallel()
 			api := start(t, baseConfig(fresh(t)))
 			taken := api.User("demo")
 			taken.Patch("/api/auth/me/", map[string]any{"email": "demo2@example.org"}).Expect(http.StatusOK)
@@ -102,6 +104,7 @@ func TestDemoInventsAClinic(t *testing.T) {
 			assert.Empty(t, taken.Get("/api/patients/").Results())
 		})
 		t.Run(name+": an interrupt stops it", func(t *testing.T) {
+			t.Parallel()
 			api := start(t, baseConfig(fresh(t)))
 			cmd := demoCommand(program, api)
 			var says strings.Builder
