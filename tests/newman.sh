@@ -5,7 +5,7 @@
 #   tests/newman.sh sqlite     or: postgres
 #
 # PostgreSQL is the server at TEST_DATABASE_URL (postgres://postgres@127.0.0.1:5432/postgres unless set); a database
-# is made there and dropped again.
+# is made there and dropped again. The second run walks through the folder "Staff" with a staff account.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -58,10 +58,17 @@ if [ -z "$newman" ]; then
 fi
 go build -o "$tmp/healthcare" .
 
+random_hex() { od -An -N"$1" -tx1 /dev/urandom | tr -d ' \n'; }
+
+export HOST=127.0.0.1 PORT=0 REGISTRATION=open AUTH_RATE_LIMIT=120
+JWT_SECRET=$(random_hex 32)
+staff_password=$(random_hex 16)
+export JWT_SECRET
+
 # walk NAME ADDRESS: start the server on a free port, walk through the collection twice, stop the server.
 walk() {
-	HOST=127.0.0.1 PORT=0 DATABASE_URL=$2 JWT_SECRET=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n') \
-		AUTH_RATE_LIMIT=120 REGISTRATION=open "$tmp/healthcare" >"$tmp/$1.out" 2>"$tmp/$1.log" &
+	export DATABASE_URL="$2"
+	"$tmp/healthcare" >"$tmp/$1.out" 2>"$tmp/$1.log" &
 	server=$!
 	url=
 	tries=$((start_limit * 10))
@@ -75,8 +82,12 @@ walk() {
 		fi
 		[ -n "$url" ] || sleep 0.1
 	done
+	echo "$staff_password" | "$tmp/healthcare" createadmin --username chief --email chief@example.org --password-stdin
 	for run in first second; do
+		staff=
+		[ "$run" = first ] || staff=chief
 		if timeout "$newman_limit" "$newman" run docs/healthcare.postman_collection.json --env-var "baseUrl=$url" \
+			--env-var "staff_username=$staff" --env-var "staff_password=${staff:+$staff_password}" \
 			--timeout-request 15000 --color off --disable-unicode >"$tmp/newman.out" 2>&1; then
 			echo "$1, $run run:"
 			sed -n '/executed/,$p' "$tmp/newman.out" | grep -E 'requests|assertions|duration'
@@ -94,7 +105,7 @@ for kind in $databases; do
 		walk sqlite "sqlite:$tmp/clinic.db"
 		continue
 	fi
-	name=clinic_newman_$(od -An -N6 -tx1 /dev/urandom | tr -d ' \n')
+	name=clinic_newman_$(random_hex 6)
 	psql -qX "$postgres" -c "CREATE DATABASE $name"
 	database=$name
 	walk postgres "$(with_database "$postgres" "$name")"

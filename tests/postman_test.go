@@ -74,7 +74,7 @@ func TestThePostmanCollectionHasAFolderForEachResource(t *testing.T) {
 	for _, folder := range postmanCollection(t).Item {
 		names = append(names, folder.Name)
 	}
-	assert.Subset(t, names, []string{"Authentication", "Patients", "Doctors", "Mappings", "Doctor mappings", "Errors to expect", "Sessions"})
+	assert.Subset(t, names, []string{"Authentication", "Patients", "Doctors", "Mappings", "Doctor mappings", "Errors to expect", "Sessions", "Staff"})
 }
 
 // A stale request fails here: without a token the router tells that a route is there (by 401, or 400 where none is
