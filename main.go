@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), stdout, stderr) },
 	}
-	root.AddCommand(createAdmin(), changePassword(), audit(), backup(), restore())
+	root.AddCommand(createAdmin(), changePassword(), audit(), backup(), restore(), demo())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.SetArgs(args)
