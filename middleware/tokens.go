@@ -2,7 +2,6 @@ package middleware
 
 import (
 	"strconv"
-	"time"
 
 	ginjwt "github.com/appleboy/gin-jwt/v2"
 	"github.com/gin-gonic/gin"
@@ -98,6 +97,3 @@ func Actor(c *gin.Context) models.Actor {
 func anonymous(c *gin.Context) models.Actor {
 	return models.Actor{RequestID: RequestIDOf(c), Address: c.ClientIP()}
 }
-
-// retryAfter is a duration in whole seconds, at least one.
-func retryAfter(d time.Duration) int { return max(1, int((d+time.Second-1)/time.Second)) }
