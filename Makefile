@@ -14,7 +14,7 @@ test: ## run the tests on SQLite and on PostgreSQL
 
 lint: ## check the format and the code
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
-	golangci-lint run ./...
+	PATH="$$PATH:$$(go env GOPATH)/bin" golangci-lint run ./...
 
 bench: ## measure
 	go test -run '^$$' -bench . -benchmem ./tests
