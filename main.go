@@ -35,12 +35,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := &cobra.Command{
 		Use:           "healthcare",
 		Short:         "Serve the clinic's API (without a subcommand)",
-		Args:          cobra.NoArgs,
+		Args:          noArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), stdout, stderr) },
 	}
+	root.AddCommand(createAdmin(), changePassword())
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -57,7 +59,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	_, _ = fmt.Fprintln(stderr, "healthcare:", err)
+	if errors.As(err, new(usageError)) {
+		return 2
+	}
 	return 1
+}
+
+// usageError is an error in the command line.
+type usageError struct{ error }
+
+func noArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("there is no command %q; see: healthcare help", args[0])}
+	}
+	return nil
 }
 
 // shutdownLimit is how long requests that are running may take to finish when the server is asked to stop.
@@ -92,6 +107,9 @@ func serve(ctx context.Context, stdout, stderr io.Writer) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // broken connections
 	}
+	background, stopBackground := context.WithCancel(ctx)
+	defer stopBackground()
+	go db.KeepClean(background, log)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	_, _ = fmt.Fprintf(stdout, "Clinic API on http://%s/ with %s\nStop it with Ctrl+C.\n", listener.Addr(), cfg.Database)

@@ -30,8 +30,12 @@ type Config struct {
 	MinPassword int      `env:"PASSWORD_MIN_LENGTH" envDefault:"8" validate:"min=8,max=128"`
 
 	AccessTokenTTL time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"15m" validate:"min=1s,max=24h"`
-	Registration   string        `env:"REGISTRATION" envDefault:"open" validate:"oneof=open closed"`
-	AuthRateLimit  int64         `env:"AUTH_RATE_LIMIT" envDefault:"120" validate:"min=0,max=1000000"`
+	// A spent refresh token that is presented again within RefreshGrace gets the same successor again; 0 is off.
+	RefreshTokenTTL time.Duration `env:"REFRESH_TOKEN_TTL" envDefault:"168h" validate:"min=1m,max=8760h"`
+	RefreshGrace    time.Duration `env:"REFRESH_GRACE" envDefault:"10s" validate:"min=0,max=5m"`
+
+	Registration  string `env:"REGISTRATION" envDefault:"open" validate:"oneof=open closed"`
+	AuthRateLimit int64  `env:"AUTH_RATE_LIMIT" envDefault:"120" validate:"min=0,max=1000000"`
 
 	CORSAllowedOrigins []Origin      `env:"CORS_ALLOWED_ORIGINS"`
 	TrustedProxies     []Network     `env:"TRUSTED_PROXIES"`

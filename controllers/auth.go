@@ -40,19 +40,84 @@ func (a Auth) Login(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	user, err := a.DB.Authenticate(c.Request.Context(), whole[models.Credentials, models.Credentials](b))
+	in, err := a.DB.Login(c.Request.Context(), middleware.Actor(c), whole[models.Credentials, models.Credentials](b))
 	if err != nil {
 		return err
 	}
-	access, err := a.Tokens.Issue(user)
+	return a.signedIn(c, in, gin.H{"user": in.User})
+}
+
+// Refresh answers POST /api/auth/refresh/.
+func (a Auth) Refresh(c *gin.Context) error {
+	b, err := readBody(c)
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{
-		"access": access, "token_type": "Bearer", "expires_in": int(a.Config.AccessTokenTTL.Seconds()), "user": user,
-	})
+	in, err := a.DB.Refresh(c.Request.Context(), middleware.Actor(c), whole[models.RefreshRequest, models.RefreshRequest](b))
+	if err != nil {
+		return err
+	}
+	return a.signedIn(c, in, gin.H{})
+}
+
+// signedIn answers with a session's tokens, and with what more is given.
+func (a Auth) signedIn(c *gin.Context, in *models.SignIn, more gin.H) error {
+	access, err := a.Tokens.Issue(in)
+	if err != nil {
+		return err
+	}
+	more["access"], more["refresh"] = access, in.Refresh
+	more["token_type"], more["expires_in"] = "Bearer", int(a.Config.AccessTokenTTL.Seconds())
+	c.JSON(http.StatusOK, more)
 	return nil
 }
+
+// Verify answers POST /api/auth/verify/.
+func (a Auth) Verify(c *gin.Context) error {
+	b, err := readBody(c)
+	if err != nil {
+		return err
+	}
+	in, err := models.Read(whole[models.Verification, models.Verification](b))
+	if err != nil {
+		return err
+	}
+	if err := a.Tokens.Verify(c, in.Token); err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{})
+	return nil
+}
+
+// Logout answers POST /api/auth/logout/.
+func (a Auth) Logout(c *gin.Context) error {
+	by := middleware.Actor(c)
+	if err := a.DB.EndSession(c.Request.Context(), by, by.SessionID); err != nil {
+		return err
+	}
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+// Password answers POST /api/auth/password/.
+func (a Auth) Password(c *gin.Context) error {
+	b, err := readBody(c)
+	if err != nil {
+		return err
+	}
+	change := whole[models.PasswordChange, models.PasswordChange](b)
+	if err := a.DB.ChangePassword(c.Request.Context(), middleware.Actor(c), change); err != nil {
+		return err
+	}
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+// Sessions answers GET /api/auth/sessions/.
+func (a Auth) Sessions(c *gin.Context) error { return list(c, a.DB.Sessions) }
+
+// EndSession answers DELETE /api/auth/sessions/<id>/.
+func (a Auth) EndSession(c *gin.Context) error { return destroy(c, a.DB.EndSession) }
 
 // Me answers GET /api/auth/me/.
 func (a Auth) Me(c *gin.Context) error {

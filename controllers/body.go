@@ -160,7 +160,7 @@ var wholeNumber = regexp.MustCompile(`^-?[0-9]+(\.0*)?$`)
 // set decodes one field; null returns it to its default. It says what is wrong, or nothing.
 func set(v reflect.Value, f reflect.StructField, raw json.RawMessage) string {
 	if string(raw) == "null" {
-		if required(f) {
+		if required(f) || v.Kind() == reflect.Bool {
 			return "This field may not be null."
 		}
 		reset(v, f)

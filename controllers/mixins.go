@@ -43,7 +43,7 @@ func create[T, F any](c *gin.Context, how func(body) models.Change[F],
 	return nil
 }
 
-// retrieve answers with the one that find finds.
+// retrieve answers with the one in the path, as find finds it (or as an action without a body leaves it).
 func retrieve[T any](c *gin.Context, find func(context.Context, models.Actor, int64) (*T, error)) error {
 	id, err := pathID(c)
 	if err != nil {

@@ -3,6 +3,7 @@ package controllers
 import (
 	"github.com/gin-gonic/gin"
 
+	"healthcare/middleware"
 	"healthcare/models"
 )
 
@@ -20,14 +21,25 @@ func (p Patients) List(c *gin.Context) error { return list(c, p.DB.Patients) }
 // Retrieve answers GET /api/patients/<id>/.
 func (p Patients) Retrieve(c *gin.Context) error { return retrieve(c, p.DB.Patient) }
 
-// Replace answers PUT /api/patients/<id>/.
+// Replace answers PUT /api/patients/<id>/. Who created a patient is read-only here.
 func (p Patients) Replace(c *gin.Context) error {
-	return update(c, whole[models.Patient, models.PatientFields], p.DB.UpdatePatient)
+	return update(c, fieldsOnly(whole[models.Patient, models.PatientFields]), p.DB.UpdatePatient)
 }
 
-// Update answers PATCH /api/patients/<id>/.
+// Update answers PATCH /api/patients/<id>/. Staff may hand the patient over.
 func (p Patients) Update(c *gin.Context) error {
-	return update(c, partial[models.Patient, models.PatientFields], p.DB.UpdatePatient)
+	if middleware.Actor(c).IsStaff {
+		return update(c, partial[models.Patient, models.PatientUpdate], p.DB.UpdatePatient)
+	}
+	return update(c, fieldsOnly(partial[models.Patient, models.PatientFields]), p.DB.UpdatePatient)
+}
+
+// fieldsOnly makes a change of a patient's fields out of a body, and leaves alone who created it.
+func fieldsOnly(how func(body) models.Change[models.PatientFields]) func(body) models.Change[models.PatientUpdate] {
+	return func(b body) models.Change[models.PatientUpdate] {
+		change := how(b)
+		return func(in *models.PatientUpdate) models.Fields { return change(&in.PatientFields) }
+	}
 }
 
 // Delete answers DELETE /api/patients/<id>/.

@@ -1,7 +1,10 @@
 package middleware
 
 import (
+	"crypto/rand"
+	"errors"
 	"strconv"
+	"strings"
 
 	ginjwt "github.com/appleboy/gin-jwt/v2"
 	"github.com/gin-gonic/gin"
@@ -32,8 +35,11 @@ func NewTokens(cfg *config.Config, db *models.DB) (*Tokens, error) {
 		TokenLookup:      "header:Authorization",
 		TokenHeadName:    "Bearer",
 		PayloadFunc: func(data any) ginjwt.MapClaims {
-			user := data.(*models.User)
-			return ginjwt.MapClaims{"sub": strconv.FormatInt(user.ID, 10), "typ": kindOfToken}
+			in := data.(*models.SignIn)
+			return ginjwt.MapClaims{
+				"sub": strconv.FormatInt(in.User.ID, 10), "sid": strconv.FormatInt(in.SessionID, 10),
+				"typ": kindOfToken, "jti": rand.Text(),
+			}
 		},
 		// The library would choose status and text; all that it reports becomes an error of the contract.
 		HTTPStatusMessageFunc: func(_ error, c *gin.Context) string {
@@ -52,36 +58,55 @@ func NewTokens(cfg *config.Config, db *models.DB) (*Tokens, error) {
 	return &Tokens{jwt: mw, db: db}, nil
 }
 
-// Issue signs an access token for a user.
-func (t *Tokens) Issue(user *models.User) (string, error) {
-	token, _, err := t.jwt.TokenGenerator(user)
+// Issue signs an access token for a session.
+func (t *Tokens) Issue(in *models.SignIn) (string, error) {
+	token, _, err := t.jwt.TokenGenerator(in)
 	return token, err
 }
 
-// Require lets a request pass whose token is valid and whose account is active; Actor tells whose it is.
+// Require lets a request pass whose token is valid, whose session goes on and whose account is active; Actor tells
+// whose it is.
 func (t *Tokens) Require() []gin.HandlerFunc {
-	return []gin.HandlerFunc{t.jwt.MiddlewareFunc(), t.loadUser}
+	return []gin.HandlerFunc{t.jwt.MiddlewareFunc(), func(c *gin.Context) {
+		actor, err := t.actor(c, ginjwt.ExtractClaims(c))
+		if err != nil {
+			fail(c, err)
+			return
+		}
+		c.Set(actorKey, actor)
+	}}
 }
 
-func (t *Tokens) loadUser(c *gin.Context) {
-	claims := ginjwt.ExtractClaims(c)
-	sub, _ := claims["sub"].(string)
-	id, err := strconv.ParseInt(sub, 10, 64)
-	if err != nil || claims["typ"] != kindOfToken {
-		fail(c, errTokenNotValid)
-		return
-	}
-	user, err := t.db.ActiveUser(c.Request.Context(), id)
-	if err == models.ErrNotFound { //nolint:errorlint // our own, never wrapped
-		err = &models.Error{Code: models.TokenNotValid, Detail: "User is inactive or does not exist."}
-	}
+// Verify returns nil while Require would accept an access token.
+func (t *Tokens) Verify(c *gin.Context, token string) error {
+	parsed, err := t.jwt.ParseTokenString(token)
 	if err != nil {
-		fail(c, err)
-		return
+		return errTokenNotValid
 	}
+	claims := ginjwt.ExtractClaimsFromToken(parsed)
+	if claims["exp"] == nil { // what is there, the parser has checked
+		return errTokenNotValid
+	}
+	_, err = t.actor(c, claims)
+	return err
+}
+
+// actor finds the account and the session that a token's claims name.
+func (t *Tokens) actor(c *gin.Context, claims ginjwt.MapClaims) (models.Actor, error) {
 	actor := anonymous(c)
-	actor.User = *user
-	c.Set(actorKey, actor)
+	sub, _ := claims["sub"].(string)
+	sid, _ := claims["sid"].(string)
+	id, err := strconv.ParseInt(sub, 10, 64)
+	session, serr := strconv.ParseInt(sid, 10, 64)
+	if err != nil || serr != nil || claims["typ"] != kindOfToken {
+		return actor, errTokenNotValid
+	}
+	user, err := t.db.SessionUser(c.Request.Context(), session, id)
+	if errors.Is(err, models.ErrNotFound) {
+		return actor, &models.Error{Code: models.TokenNotValid, Detail: "The session has ended or the account is disabled."}
+	}
+	actor.User, actor.SessionID = *user, session
+	return actor, err
 }
 
 const actorKey = "actor"
@@ -95,5 +120,14 @@ func Actor(c *gin.Context) models.Actor {
 }
 
 func anonymous(c *gin.Context) models.Actor {
-	return models.Actor{RequestID: RequestIDOf(c), Address: c.ClientIP()}
+	address := c.ClientIP()
+	return models.Actor{
+		RequestID: RequestIDOf(c), Address: address, Network: clientNetwork(address), UserAgent: userAgent(c.Request.UserAgent()),
+	}
+}
+
+// userAgent keeps of a header what the database can store.
+func userAgent(header string) string {
+	const most = 255 // bytes
+	return strings.ToValidUTF8(strings.ReplaceAll(header[:min(len(header), most)], "\x00", ""), "")
 }

@@ -3,6 +3,8 @@ package models
 
 import (
 	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -26,14 +28,21 @@ import (
 // (its pool has one connection) and any number of readers; on PostgreSQL both are the same pool.
 type DB struct {
 	read, write *gorm.DB
-	passwords   *passwords
+
+	passwords    *passwords
+	refreshTTL   time.Duration
+	refreshGrace time.Duration
+	refreshKey   []byte // derives the successor of a refresh token
 }
 
 // Open connects to the configured database and brings its tables up to date. It is safe to call from several
 // instances at once.
 func Open(ctx context.Context, cfg *config.Config) (*DB, error) {
-	db := &DB{passwords: newPasswords(cfg)}
+	db := &DB{passwords: newPasswords(cfg), refreshTTL: cfg.RefreshTokenTTL, refreshGrace: cfg.RefreshGrace}
 	var err error
+	if db.refreshKey, err = hkdf.Key(sha256.New, []byte(cfg.JWTSecret), nil, "refresh tokens", sha256.Size); err != nil {
+		return nil, err
+	}
 	if cfg.Database.Postgres != "" {
 		err = db.openPostgres(ctx, cfg)
 	} else {

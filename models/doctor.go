@@ -42,7 +42,7 @@ var doctorList = listing{
 	orderings: map[string]string{
 		"name": "doctors.name_key", "created_at": "doctors.created_at", "updated_at": "doctors.updated_at",
 	},
-	filters: map[string]filter{"specialization": text("doctors.specialization")},
+	filters: map[string]filter{"specialization": text("doctors.specialization"), "created_by": number("doctors.created_by")},
 }
 
 func everyone(q *gorm.DB) *gorm.DB { return q }

@@ -41,6 +41,12 @@ type Fields map[string][]string
 // Add appends one sentence about a field.
 func (f Fields) Add(field, sentence string) { f[field] = append(f[field], sentence) }
 
+func (f Fields) addAll(field string, sentences []string) {
+	for _, says := range sentences {
+		f.Add(field, says)
+	}
+}
+
 // check adds what the `validate` tags of in refuse, for fields that nothing is known of yet.
 func (f Fields) check(in any) {
 	for field, sentences := range Validate(in) {
@@ -67,6 +73,13 @@ func (change Change[T]) apply(in *T) Fields {
 	wrong := change(in)
 	wrong.check(in)
 	return wrong
+}
+
+// Read is a change applied to an empty row, for bodies that no row is stored of.
+func Read[T any](change Change[T]) (T, error) {
+	var in T
+	err := change.apply(&in).Err()
+	return in, err
 }
 
 // Error is an error that a client may see.

@@ -58,6 +58,11 @@ func number(column string) filter {
 	return filter{column, parse, "A valid integer is required."}
 }
 
+func boolean(column string) filter {
+	parse := func(s string) (any, bool) { b, err := strconv.ParseBool(s); return b, err == nil }
+	return filter{column, parse, "Must be a valid boolean: true or false."}
+}
+
 func text(column string) filter {
 	return filter{column, func(s string) (any, bool) { return s, true }, ""}
 }

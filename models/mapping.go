@@ -71,7 +71,7 @@ var mappingList = listing{
 	joins:     "JOIN patients ON patients.id = mappings.patient_id JOIN doctors ON doctors.id = mappings.doctor_id",
 	newest:    "mappings.created_at",
 	orderings: map[string]string{"created_at": "mappings.created_at"},
-	filters:   map[string]filter{"patient_id": number("mappings.patient_id"), "doctor_id": number("mappings.doctor_id")},
+	filters:   map[string]filter{"patient_id": number("mappings.patient_id"), "doctor_id": number("mappings.doctor_id"), "created_by": number("mappings.owner_id")},
 }
 
 var assignedDoctorList = listing{
@@ -160,8 +160,8 @@ type Removal struct {
 
 // UnassignDoctor removes a doctor from one of the actor's patients.
 func (db *DB) UnassignDoctor(ctx context.Context, by Actor, patient int64, change Change[Removal]) error {
-	var in Removal
-	if err := change.apply(&in).Err(); err != nil {
+	in, err := Read(change)
+	if err != nil {
 		return err
 	}
 	return db.unassign(ctx, by, "patient_id = ? AND doctor_id = ?", patient, in.DoctorID)

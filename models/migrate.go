@@ -13,7 +13,7 @@ import (
 const migrationLock = 0x636c696e6963 // "clinic"
 
 // tables, each after those it refers to.
-var tables = []any{&User{}, &Patient{}, &Doctor{}, &Mapping{}}
+var tables = []any{&User{}, &Session{}, &RefreshToken{}, &LoginFailure{}, &Patient{}, &Doctor{}, &Mapping{}}
 
 func migratePostgres(ctx context.Context, g *gorm.DB) error {
 	return g.WithContext(ctx).Connection(func(one *gorm.DB) (err error) {

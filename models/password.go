@@ -2,9 +2,12 @@ package models
 
 import (
 	"context"
+	_ "embed" // the list of common passwords
 	"fmt"
+	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -14,21 +17,22 @@ import (
 	"healthcare/config"
 )
 
-// owasp are the parameters that the OWASP Password Storage Cheat Sheet gives for argon2id: 19 MiB, 2 passes, 1 lane.
-var owasp = argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
-
-// passwords hashes, no more at once than the machine has cores to spare: each hash takes 19 MiB and a core.
+// passwords hashes with argon2id, no more at once than there are cores to spare: each hash takes HashMemory and a
+// core for some 40 ms.
 type passwords struct {
 	slots  chan struct{}
 	params argon2id.Params
 	min    int    // characters
-	decoy  string // checked for a user that does not exist, so that this takes as long
+	decoy  string // compared for a user that does not exist, so that this takes as long
 }
 
+// newPasswords takes the passes and lanes that OWASP's Password Storage Cheat Sheet gives for 19 MiB.
 func newPasswords(cfg *config.Config) *passwords {
-	p := &passwords{params: owasp, min: cfg.MinPassword}
-	p.slots = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))
-	p.params.Memory = cfg.HashMemory
+	p := &passwords{
+		slots:  make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)),
+		params: argon2id.Params{Memory: cfg.HashMemory, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32},
+		min:    cfg.MinPassword,
+	}
 	p.decoy = fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.params.Memory, p.params.Iterations,
 		p.params.Parallelism, strings.Repeat("A", 22), strings.Repeat("A", 43))
 	return p
@@ -52,7 +56,7 @@ func (p *passwords) hash(ctx context.Context, password string) (string, error) {
 	return argon2id.CreateHash(password, &p.params)
 }
 
-// matches compares in the same time whether or not there is a hash; an empty one never matches.
+// matches takes the same time whether or not there is a hash; an empty one never matches.
 func (p *passwords) matches(ctx context.Context, password, hash string) (bool, error) {
 	release, err := p.slot(ctx)
 	if err != nil {
@@ -66,9 +70,17 @@ func (p *passwords) matches(ctx context.Context, password, hash string) (bool, e
 	return argon2id.ComparePasswordAndHash(password, hash)
 }
 
+// renewed is a new hash of a password whose hash was made with other parameters, else "".
+func (p *passwords) renewed(ctx context.Context, password, hash string) (string, error) {
+	if params, _, _, err := argon2id.DecodeHash(hash); err == nil && *params == p.params {
+		return "", nil
+	}
+	return p.hash(ctx, password)
+}
+
 const maxPassword = 128 // characters
 
-// weaknesses tells why a password is refused, in the words of Django's validators.
+// weaknesses tells why a password is refused: Django's four validators, in its words.
 func (p *passwords) weaknesses(password string, u UserFields) []string {
 	var says []string
 	length := utf8.RuneCountInString(password)
@@ -76,12 +88,17 @@ func (p *passwords) weaknesses(password string, u UserFields) []string {
 		says = append(says, "This password is too short. It must contain at least "+itoa(p.min)+" characters.")
 	}
 	if length > maxPassword {
-		says = append(says, "This password is too long. It must contain at most "+itoa(maxPassword)+" characters.")
+		return append(says, "This password is too long. It must contain at most "+itoa(maxPassword)+" characters.")
 	}
-	for _, about := range []struct{ name, value string }{{"username", u.Username}, {"email", u.Email}} {
+	for _, about := range []struct{ name, value string }{
+		{"username", u.Username}, {"email address", u.Email}, {"first name", u.FirstName}, {"last name", u.LastName},
+	} {
 		if similar(password, about.value) {
 			says = append(says, "The password is too similar to the "+about.name+".")
 		}
+	}
+	if commonPasswords()[strings.ToLower(strings.TrimSpace(password))] {
+		says = append(says, "This password is too common.")
 	}
 	if length > 0 && strings.IndexFunc(password, func(r rune) bool { return !unicode.IsDigit(r) }) < 0 {
 		says = append(says, "This password is entirely numeric.")
@@ -89,12 +106,42 @@ func (p *passwords) weaknesses(password string, u UserFields) []string {
 	return says
 }
 
-// similar: one holds the other, regardless of case; of an e-mail address, the part before the @ counts too.
+// commonPasswordList holds the passwords of eight characters or more (no shorter one is ever allowed) among the
+// 20,000 that Django refuses: Royce Williams's list of those seen most often in breaches,
+// https://gist.github.com/roycewilliams/281ce539915a947a23db17137d91aeb7.
+//
+//go:embed common_passwords.txt
+var commonPasswordList string
+
+var commonPasswords = sync.OnceValue(func() map[string]bool {
+	set := map[string]bool{}
+	for line := range strings.Lines(commonPasswordList) {
+		set[strings.TrimSpace(line)] = true
+	}
+	return set
+})
+
+var notWord = regexp.MustCompile(`[^\pL\pN_]+`)
+
+// similar is Django's measure: of the value and of each word in it, whether 70 % of the characters of both are shared.
 func similar(password, value string) bool {
 	password, value = Fold(password), Fold(value)
-	local, _, _ := strings.Cut(value, "@")
-	for _, v := range []string{value, local} {
-		if utf8.RuneCountInString(v) >= 3 && (strings.Contains(password, v) && 2*len(v) >= len(password) || password != "" && strings.Contains(v, password)) {
+	for _, part := range append(notWord.Split(value, -1), value) {
+		if part == "" || len(password) >= 10*len(part) {
+			continue
+		}
+		left := map[rune]int{}
+		for _, r := range part {
+			left[r]++
+		}
+		shared := 0
+		for _, r := range password {
+			if left[r] > 0 {
+				left[r]--
+				shared++
+			}
+		}
+		if 2*float64(shared) >= 0.7*float64(utf8.RuneCountInString(password)+utf8.RuneCountInString(part)) {
 			return true
 		}
 	}

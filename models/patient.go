@@ -36,6 +36,12 @@ type PatientFields struct {
 	MedicalHistory string `json:"medical_history" gorm:"not null" validate:"max=10000"`
 }
 
+// PatientUpdate is what an update writes: staff may hand a patient over to another account.
+type PatientUpdate struct {
+	PatientFields
+	CreatedBy int64 `json:"created_by"`
+}
+
 var patientList = listing{
 	table:   "patients",
 	columns: columns[Patient]("patients"),
@@ -47,6 +53,7 @@ var patientList = listing{
 	filters: map[string]filter{
 		"gender":      oneOf("patients.gender", "male", "female", "other", "unknown"),
 		"blood_group": oneOf("patients.blood_group", "A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-"),
+		"created_by":  number("patients.created_by"),
 	},
 }
 
@@ -64,12 +71,12 @@ func (db *DB) Patient(ctx context.Context, by Actor, id int64) (*Patient, error)
 
 // CreatePatient stores a patient that belongs to the actor.
 func (db *DB) CreatePatient(ctx context.Context, by Actor, change Change[PatientFields]) (*Patient, error) {
-	var in PatientFields
-	if err := change.apply(&in).Err(); err != nil {
+	in, err := Read(change)
+	if err != nil {
 		return nil, err
 	}
 	var p *Patient
-	err := db.Write(ctx, by, func(tx *Tx) error {
+	err = db.Write(ctx, by, func(tx *Tx) error {
 		p = &Patient{PatientFields: in, CreatedBy: by.ID, CreatedAt: tx.Now, UpdatedAt: tx.Now, Version: 1}
 		p.index()
 		return tx.Create(p).Error
@@ -77,22 +84,39 @@ func (db *DB) CreatePatient(ctx context.Context, by Actor, change Change[Patient
 	return p, err
 }
 
-// UpdatePatient applies change to a patient that the actor may see; what changes nothing keeps the version.
-func (db *DB) UpdatePatient(ctx context.Context, by Actor, id int64, change Change[PatientFields]) (*Patient, error) {
+// UpdatePatient applies change to a patient that the actor may see; what changes nothing keeps the version. Staff may
+// hand the patient over to another account, with its assignments.
+func (db *DB) UpdatePatient(ctx context.Context, by Actor, id int64, change Change[PatientUpdate]) (*Patient, error) {
 	var p Patient
 	err := db.Write(ctx, by, func(tx *Tx) error {
 		if err := tx.lock(&p, id, by.sees("created_by")); err != nil {
 			return err
 		}
-		in := p.PatientFields
-		if err := change.apply(&in).Err(); err != nil || in == p.PatientFields {
+		before := PatientUpdate{p.PatientFields, p.CreatedBy}
+		in := before
+		wrong := change.apply(&in)
+		if in.CreatedBy != p.CreatedBy {
+			if err := tx.handOver(id, in.CreatedBy, wrong); err != nil {
+				return err
+			}
+		}
+		if err := wrong.Err(); err != nil || in == before {
 			return err
 		}
-		p.PatientFields, p.UpdatedAt, p.Version = in, tx.Now, p.Version+1
+		p.PatientFields, p.CreatedBy, p.UpdatedAt, p.Version = in.PatientFields, in.CreatedBy, tx.Now, p.Version+1
 		p.index()
 		return tx.store(&p)
 	})
 	return &p, err
+}
+
+// handOver moves a patient's assignments to a new owner, removed ones too.
+func (tx *Tx) handOver(patient, owner int64, wrong Fields) error {
+	active := func(q *gorm.DB) *gorm.DB { return q.Where("is_active") }
+	if err := wrong.exists("created_by", owner, tx.lockShared(&User{}, owner, active)); err != nil {
+		return err
+	}
+	return tx.Unscoped().Model(&Mapping{}).Where("patient_id = ?", patient).UpdateColumn("owner_id", owner).Error
 }
 
 // DeletePatient hides a patient together with its assignments.

@@ -15,8 +15,11 @@ import (
 // Actor is who asks: an account, and the request that it asks with.
 type Actor struct {
 	User
+	SessionID int64
 	RequestID string
-	Address   string
+	Address   string // of the client
+	Network   string // what counts as one client: an IPv4 address, or the /64 of an IPv6 address
+	UserAgent string
 }
 
 // sees narrows a query to the rows that belong to the actor; staff see all.
@@ -60,9 +63,17 @@ func (tx *Tx) lockShared(dest any, id int64, scopes ...func(*gorm.DB) *gorm.DB) 
 	return tx.Clauses(clause.Locking{Strength: clause.LockingStrengthShare}).Scopes(scopes...).Where("id = ?", id).Take(dest).Error
 }
 
-// store writes every column of a row that was locked before, but for who created it and when.
+// serialize lets one transaction at a time do what is named, until it ends; on SQLite every write does so anyway.
+func (tx *Tx) serialize(what string) error {
+	if tx.Name() != "postgres" {
+		return nil
+	}
+	return tx.Exec("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", what).Error
+}
+
+// store writes every column of a row that was locked before, but for when it was created.
 func (tx *Tx) store(row any) error {
-	done := tx.Select("*").Omit("id", "created_by", "created_at", "deleted_at").Updates(row)
+	done := tx.Select("*").Omit("id", "created_at", "deleted_at").Updates(row)
 	if done.Error == nil && done.RowsAffected != 1 {
 		return errors.New("a locked row was not there to be stored")
 	}

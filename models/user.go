@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"golang.org/x/text/unicode/norm"
@@ -13,8 +12,9 @@ import (
 type User struct {
 	ID int64 `json:"id"`
 	UserFields
-	UsernameKey  string    `json:"-" gorm:"not null;uniqueIndex:users_username"`
-	EmailKey     string    `json:"-" gorm:"not null;uniqueIndex:users_email"`
+	UsernameKey  Folded    `json:"-" gorm:"not null;uniqueIndex:users_username"`
+	EmailKey     Folded    `json:"-" gorm:"not null;uniqueIndex:users_email"`
+	SearchText   string    `json:"-" gorm:"not null"`
 	PasswordHash string    `json:"-" gorm:"not null"`
 	IsStaff      bool      `json:"is_staff" gorm:"not null"`
 	IsActive     bool      `json:"is_active" gorm:"not null"`
@@ -41,24 +41,18 @@ type Registration struct {
 	Password string `json:"password" trim:"no" validate:"required"`
 }
 
-// Credentials is the body of a login; the username may hold the e-mail.
-type Credentials struct {
-	Username string `json:"username" validate:"required"`
-	Password string `json:"password" trim:"no" validate:"required"`
-}
-
-var errNoActiveAccount = &Error{Code: NoActiveAccount, Detail: "No active account found with the given credentials"}
-
 // Register opens an account.
 func (db *DB) Register(ctx context.Context, by Actor, change Change[Registration]) (*User, error) {
+	return db.register(ctx, by, change, false)
+}
+
+func (db *DB) register(ctx context.Context, by Actor, change Change[Registration], staff bool) (*User, error) {
 	var in Registration
 	wrong := change(&in)
 	in.Username = norm.NFKC.String(in.Username)
 	wrong.check(in)
 	if in.Password != "" {
-		for _, says := range db.passwords.weaknesses(in.Password, in.UserFields) {
-			wrong.Add("password", says)
-		}
+		wrong.addAll("password", db.passwords.weaknesses(in.Password, in.UserFields))
 	}
 	if err := takenUser(db.read.WithContext(ctx), 0, in.UserFields, wrong); err != nil {
 		return nil, err
@@ -72,8 +66,8 @@ func (db *DB) Register(ctx context.Context, by Actor, change Change[Registration
 	}
 	var u *User
 	err = db.Write(ctx, by, func(tx *Tx) error {
-		u = &User{UserFields: in.UserFields, PasswordHash: hash, IsActive: true, CreatedAt: tx.Now, UpdatedAt: tx.Now}
-		u.UsernameKey, u.EmailKey = Fold(u.Username), Fold(u.Email)
+		u = &User{UserFields: in.UserFields, PasswordHash: hash, IsActive: true, IsStaff: staff, CreatedAt: tx.Now, UpdatedAt: tx.Now}
+		u.index()
 		return raceLost(tx.Create(u).Error, "A user with that username or email already exists.")
 	})
 	return u, err
@@ -86,10 +80,10 @@ func takenUser(q *gorm.DB, self int64, in UserFields, wrong Fields) error {
 	err := q.Select("username_key", "email_key").
 		Where("(username_key = ? OR email_key = ?) AND id <> ?", Fold(in.Username), Fold(in.Email), self).Find(&others).Error
 	for _, other := range others {
-		if other.UsernameKey == Fold(in.Username) {
+		if string(other.UsernameKey) == Fold(in.Username) {
 			wrong.Add("username", "A user with that username already exists.")
 		}
-		if other.EmailKey == Fold(in.Email) {
+		if string(other.EmailKey) == Fold(in.Email) {
 			wrong.Add("email", "A user with that email already exists.")
 		}
 	}
@@ -102,36 +96,6 @@ func raceLost(err error, detail string) error {
 		return &Error{Code: Conflict, Detail: detail}
 	}
 	return err
-}
-
-// Authenticate finds the active account with these credentials. Whether the account is unknown, disabled or the
-// password wrong makes no difference, neither in the answer nor in its time.
-func (db *DB) Authenticate(ctx context.Context, change Change[Credentials]) (*User, error) {
-	var in Credentials
-	if err := change.apply(&in).Err(); err != nil {
-		return nil, err
-	}
-	var u User
-	username, email := Fold(norm.NFKC.String(in.Username)), Fold(in.Username)
-	err := db.read.WithContext(ctx).Where("username_key = ? OR email_key = ?", username, email).Take(&u).Error
-	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
-		return nil, Classify(err)
-	}
-	ok, err := db.passwords.matches(ctx, in.Password, u.PasswordHash)
-	if err != nil {
-		return nil, err
-	}
-	if !ok || !u.IsActive {
-		return nil, errNoActiveAccount
-	}
-	return &u, nil
-}
-
-// ActiveUser finds the account of a token; a disabled one is not found.
-func (db *DB) ActiveUser(ctx context.Context, id int64) (*User, error) {
-	var u User
-	err := db.read.WithContext(ctx).Where("id = ? AND is_active", id).Take(&u).Error
-	return &u, Classify(err)
 }
 
 // UpdateProfile applies change to the actor's own account.
@@ -149,8 +113,15 @@ func (db *DB) UpdateProfile(ctx context.Context, by Actor, change Change[Profile
 		if err := wrong.Err(); err != nil || in == u.ProfileFields {
 			return err
 		}
-		u.ProfileFields, u.EmailKey, u.UpdatedAt = in, Fold(in.Email), tx.Now
+		u.ProfileFields, u.UpdatedAt = in, tx.Now
+		u.index()
 		return raceLost(tx.store(&u), "A user with that email already exists.")
 	})
 	return &u, err
+}
+
+// index fills the columns that unique indexes, searches and orderings use.
+func (u *User) index() {
+	u.UsernameKey, u.EmailKey = Folded(Fold(u.Username)), Folded(Fold(u.Email))
+	u.SearchText = searchText(u.Username, u.Email, u.FirstName, u.LastName)
 }

@@ -32,6 +32,7 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (http.Handler, err
 	auth := controllers.Auth{DB: db, Config: cfg, Tokens: tokens}
 	patients := controllers.Patients{DB: db}
 	doctors := controllers.Doctors{DB: db}
+	users := controllers.Users{DB: db}
 	mappings := controllers.Mappings{DB: db}
 
 	r.GET("/healthz", h(health.Live))
@@ -40,10 +41,16 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (http.Handler, err
 	public := r.Group("/api", middleware.RateLimit(cfg.AuthRateLimit))
 	public.POST("/auth/register", h(auth.Register))
 	public.POST("/auth/login", h(auth.Login))
+	public.POST("/auth/refresh", h(auth.Refresh))
+	r.POST("/api/auth/verify", h(auth.Verify))
 
 	api := r.Group("/api", tokens.Require()...)
 	api.GET("/auth/me", h(auth.Me))
 	api.PATCH("/auth/me", h(auth.UpdateMe))
+	api.POST("/auth/password", h(auth.Password))
+	api.POST("/auth/logout", h(auth.Logout))
+	api.GET("/auth/sessions", h(auth.Sessions))
+	api.DELETE("/auth/sessions/:id", h(auth.EndSession))
 
 	api.POST("/patients", h(patients.Create))
 	api.GET("/patients", h(patients.List))
@@ -68,6 +75,11 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (http.Handler, err
 	api.GET("/doctor/mappings", h(mappings.List))
 	api.GET("/doctor/mappings/:id", h(mappings.Doctors))        // the patient's id
 	api.POST("/doctor/mappings/:id/remove", h(mappings.Remove)) // the patient's id
+
+	api.GET("/users", h(users.List))
+	api.GET("/users/:id", h(users.Retrieve))
+	api.PATCH("/users/:id", h(users.Update))
+	api.POST("/users/:id/unlock", h(users.Unlock))
 
 	return canonical(r), nil
 }

@@ -1,0 +1,206 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"golang.org/x/text/unicode/norm"
+	"gorm.io/gorm"
+)
+
+// LoginFailure is one failed login. Account is a user's id or the hash of a name that no account has; Network is the
+// client's address, or the /64 around it.
+type LoginFailure struct {
+	ID      int64
+	Account string    `gorm:"not null;index:login_failures_account,priority:1"`
+	Network string    `gorm:"not null"`
+	At      time.Time `gorm:"not null;index:login_failures_account,priority:2;index:login_failures_at"`
+}
+
+// Locks: so many failures within a window lock logins for a while, of one account from one network, and of one
+// account from anywhere. The first is for guessers, and does not lock the owner out elsewhere; the second is for
+// guessers who have many addresses.
+const (
+	pairFailures    = 5
+	pairWindow      = 15 * time.Minute
+	pairLock        = 15 * time.Minute
+	accountFailures = 100
+	accountWindow   = 24 * time.Hour
+	accountLock     = time.Hour
+)
+
+// Credentials is the body of a login; the username may hold the e-mail.
+type Credentials struct {
+	Username string `json:"username" validate:"required"`
+	Password string `json:"password" trim:"no" validate:"required"`
+}
+
+var errNoActiveAccount = &Error{Code: NoActiveAccount, Detail: "No active account found with the given credentials"}
+
+// Login opens a session for an active account. Whether the account is unknown, disabled or the password wrong makes
+// no difference, neither in the answer nor in its time nor in what is counted.
+func (db *DB) Login(ctx context.Context, by Actor, change Change[Credentials]) (*SignIn, error) {
+	in, err := Read(change)
+	if err != nil {
+		return nil, err
+	}
+	var u User
+	username, email := Fold(norm.NFKC.String(in.Username)), Fold(in.Username)
+	err = db.read.WithContext(ctx).Where("username_key = ? OR email_key = ?", username, email).Take(&u).Error
+	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, Classify(err)
+	}
+	account := "name " + hashToken(username)
+	if u.ID != 0 {
+		account = accountOf(u.ID)
+	}
+	if err := checkLock(db.read.WithContext(ctx), account, by.Network, now()); err != nil {
+		return nil, err
+	}
+	ok, err := db.passwords.matches(ctx, in.Password, u.PasswordHash)
+	if err != nil {
+		return nil, err
+	}
+	if !ok || !u.IsActive {
+		return nil, db.countFailure(ctx, by, account, errNoActiveAccount)
+	}
+	renewed, err := db.passwords.renewed(ctx, in.Password, u.PasswordHash)
+	if err != nil {
+		return nil, err
+	}
+	var out *SignIn
+	err = db.Write(ctx, by, func(tx *Tx) error {
+		if err := tx.loginSucceeded(account); err != nil {
+			return err
+		}
+		if renewed != "" {
+			if err := tx.Model(&u).Where("password_hash = ?", u.PasswordHash).UpdateColumn("password_hash", renewed).Error; err != nil {
+				return err
+			}
+		}
+		var err error
+		out, err = tx.openSession(&u, db.refreshTTL)
+		return err
+	})
+	return out, err
+}
+
+func accountOf(id int64) string { return "user " + strconv.FormatInt(id, 10) }
+
+// countFailure notes a failed login and returns the error to answer with: the given one, or that of the lock if
+// others had failed meanwhile, so that guessing in parallel tells no more than guessing in turn.
+func (db *DB) countFailure(ctx context.Context, by Actor, account string, answer error) error {
+	err := db.Write(ctx, by, func(tx *Tx) error {
+		if err := tx.serialize("login " + account); err != nil {
+			return err
+		}
+		var locked *Error
+		if err := checkLock(tx.DB, account, by.Network, tx.Now); errors.As(err, &locked) {
+			answer = locked
+		} else if err != nil {
+			return err
+		}
+		return tx.Create(&LoginFailure{Account: account, Network: by.Network, At: tx.Now}).Error
+	})
+	if err != nil {
+		return err
+	}
+	return answer
+}
+
+// loginSucceeded forgets the failures of this account from this network, unless they have locked it meanwhile.
+func (tx *Tx) loginSucceeded(account string) error {
+	if err := tx.serialize("login " + account); err != nil {
+		return err
+	}
+	if err := checkLock(tx.DB, account, tx.By.Network, tx.Now); err != nil {
+		return err
+	}
+	return tx.Where("account = ? AND network = ?", account, tx.By.Network).Delete(&LoginFailure{}).Error
+}
+
+// checkLock returns the error of a lock, if there is one. The newest failures of the account are enough to tell: if
+// so many came from elsewhere that a network's own are not among them, the account itself is locked.
+func checkLock(q *gorm.DB, account, network string, now time.Time) error {
+	var all []LoginFailure
+	if err := q.Where("account = ?", account).Order("at DESC, id DESC").Limit(accountFailures).Find(&all).Error; err != nil {
+		return Classify(err)
+	}
+	var pair []LoginFailure
+	for _, f := range all {
+		if f.Network == network {
+			pair = append(pair, f)
+		}
+	}
+	until := lockedUntil(pair, pairFailures, pairWindow, pairLock)
+	if later := lockedUntil(all, accountFailures, accountWindow, accountLock); later.After(until) {
+		until = later
+	}
+	if !until.After(now) {
+		return nil
+	}
+	wait := int(until.Sub(now)/time.Second) + 1
+	return &Error{Code: Throttled, Detail: fmt.Sprintf("Too many failed logins. Try again in %d seconds.", wait), RetryAfter: wait}
+}
+
+// lockedUntil is when the lock ends that the newest n failures made, if they fell within the window.
+func lockedUntil(newestFirst []LoginFailure, n int, window, lock time.Duration) time.Time {
+	if len(newestFirst) < n || newestFirst[0].At.Sub(newestFirst[n-1].At) > window {
+		return time.Time{}
+	}
+	return newestFirst[0].At.Add(lock)
+}
+
+// PasswordChange is the body of a change of password.
+type PasswordChange struct {
+	Current string `json:"current_password" trim:"no" validate:"required"`
+	New     string `json:"new_password" trim:"no" validate:"required"`
+}
+
+// ChangePassword sets the actor's password and ends every other session of the account. A wrong current password
+// counts as a failed login.
+func (db *DB) ChangePassword(ctx context.Context, by Actor, change Change[PasswordChange]) error {
+	var in PasswordChange
+	wrong := change.apply(&in)
+	if in.New != "" {
+		wrong.addAll("new_password", db.passwords.weaknesses(in.New, by.UserFields))
+	}
+	if in.Current == "" {
+		return wrong.Err()
+	}
+	account := accountOf(by.ID)
+	if err := checkLock(db.read.WithContext(ctx), account, by.Network, now()); err != nil {
+		return err
+	}
+	ok, err := db.passwords.matches(ctx, in.Current, by.PasswordHash)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		wrong.Add("current_password", "Your old password was entered incorrectly. Please enter it again.")
+		return db.countFailure(ctx, by, account, wrong.Err())
+	}
+	if err := wrong.Err(); err != nil {
+		return err
+	}
+	hash, err := db.passwords.hash(ctx, in.New)
+	if err != nil {
+		return err
+	}
+	return db.Write(ctx, by, func(tx *Tx) error {
+		if err := tx.loginSucceeded(account); err != nil {
+			return err
+		}
+		if err := tx.setPassword(by.ID, hash); err != nil {
+			return err
+		}
+		return tx.endSessions("user_id = ? AND id <> ?", by.ID, by.SessionID)
+	})
+}
+
+func (tx *Tx) setPassword(user int64, hash string) error {
+	return tx.Model(&User{ID: user}).UpdateColumns(map[string]any{"password_hash": hash, "updated_at": tx.Now}).Error
+}

@@ -1,0 +1,194 @@
+package models
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"net/url"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// Session is one sign-in of an account, from login to logout. LastUsedAt is when it was opened or last refreshed.
+type Session struct {
+	ID         int64      `json:"id"`
+	UserID     int64      `json:"-" gorm:"not null;index:sessions_user"`
+	CreatedAt  time.Time  `json:"created_at" gorm:"not null"`
+	LastUsedAt time.Time  `json:"last_used_at" gorm:"not null"`
+	ExpiresAt  time.Time  `json:"expires_at" gorm:"not null;index:sessions_expiry"`
+	EndedAt    *time.Time `json:"-"`
+	Address    string     `json:"address" gorm:"not null"`
+	UserAgent  string     `json:"user_agent" gorm:"not null"`
+	Current    bool       `json:"current" gorm:"-"`
+	User       *User      `json:"-" gorm:"constraint:OnUpdate:RESTRICT,OnDelete:RESTRICT"`
+}
+
+// RefreshToken is one link in a session's chain of refresh tokens; only the hash of the token is kept.
+type RefreshToken struct {
+	Hash      string    `gorm:"primaryKey"`
+	SessionID int64     `gorm:"not null;index:refresh_tokens_session"`
+	ExpiresAt time.Time `gorm:"not null;index:refresh_tokens_expiry"`
+	SpentAt   *time.Time
+	Session   *Session `gorm:"constraint:OnUpdate:RESTRICT,OnDelete:RESTRICT"`
+}
+
+// SignIn is what a client gets for its credentials or its refresh token.
+type SignIn struct {
+	User      User
+	SessionID int64
+	Refresh   string
+}
+
+// RefreshRequest is the body of a refresh.
+type RefreshRequest struct {
+	Refresh string `json:"refresh" validate:"required"`
+}
+
+// Verification is the body that asks whether an access token is valid.
+type Verification struct {
+	Token string `json:"token" validate:"required"`
+}
+
+var errRefreshNotValid = &Error{Code: TokenNotValid, Detail: "Token is invalid or expired"}
+
+func (tx *Tx) openSession(u *User, ttl time.Duration) (*SignIn, error) {
+	s := Session{
+		UserID: u.ID, CreatedAt: tx.Now, LastUsedAt: tx.Now, ExpiresAt: tx.Now.Add(ttl),
+		Address: tx.By.Address, UserAgent: tx.By.UserAgent,
+	}
+	if err := tx.Create(&s).Error; err != nil {
+		return nil, err
+	}
+	refresh := rand.Text() + rand.Text() // 260 bits
+	return &SignIn{User: *u, SessionID: s.ID, Refresh: refresh}, tx.addRefreshToken(s.ID, refresh, ttl)
+}
+
+func (tx *Tx) addRefreshToken(session int64, token string, ttl time.Duration) error {
+	return tx.Create(&RefreshToken{Hash: hashToken(token), SessionID: session, ExpiresAt: tx.Now.Add(ttl)}).Error
+}
+
+func hashToken(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+// successor is the token that a spent one is exchanged for. It is derived, so that whoever presents the spent one
+// again within the grace gets the same, although only hashes are stored.
+func (db *DB) successor(token string) string {
+	mac := hmac.New(sha256.New, db.refreshKey)
+	mac.Write([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// Refresh exchanges a refresh token for its successor. A spent one presented again within the grace gets the same
+// successor; later it ends its session, because it must have been stolen from somebody (RFC 9700, section 4.14.2).
+func (db *DB) Refresh(ctx context.Context, by Actor, change Change[RefreshRequest]) (*SignIn, error) {
+	in, err := Read(change)
+	if err != nil {
+		return nil, err
+	}
+	var out *SignIn
+	err = db.Write(ctx, by, func(tx *Tx) error {
+		out = nil
+		var t RefreshToken
+		err := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Where("hash = ?", hashToken(in.Refresh)).Take(&t).Error
+		if err != nil {
+			return notValid(err)
+		}
+		var s Session
+		if err := tx.Joins("User").Where("sessions.id = ? AND sessions.ended_at IS NULL", t.SessionID).Take(&s).Error; err != nil {
+			return notValid(err)
+		}
+		if !s.User.IsActive || tx.Now.After(t.ExpiresAt) {
+			return errRefreshNotValid
+		}
+		next := db.successor(in.Refresh)
+		switch {
+		case t.SpentAt == nil:
+			if err := tx.rotate(&t, next, db.refreshTTL); err != nil {
+				return err
+			}
+		case tx.Now.Sub(*t.SpentAt) >= db.refreshGrace:
+			return tx.endSessions("id = ?", t.SessionID) // and out stays nil
+		}
+		out = &SignIn{User: *s.User, SessionID: t.SessionID, Refresh: next}
+		return nil
+	})
+	if err == nil && out == nil {
+		err = errRefreshNotValid
+	}
+	return out, err
+}
+
+func notValid(err error) error {
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return errRefreshNotValid
+	}
+	return err
+}
+
+// rotate spends a token and puts its successor in its place.
+func (tx *Tx) rotate(t *RefreshToken, next string, ttl time.Duration) error {
+	if err := tx.Model(t).UpdateColumn("spent_at", tx.Now).Error; err != nil {
+		return err
+	}
+	if err := tx.addRefreshToken(t.SessionID, next, ttl); err != nil {
+		return err
+	}
+	return tx.Model(&Session{ID: t.SessionID}).UpdateColumns(map[string]any{
+		"last_used_at": tx.Now, "expires_at": tx.Now.Add(ttl), "address": tx.By.Address, "user_agent": tx.By.UserAgent,
+	}).Error
+}
+
+// SessionUser finds the account of an access token: one indexed look-up, which fails once the session has ended or
+// the account is disabled.
+func (db *DB) SessionUser(ctx context.Context, session, user int64) (*User, error) {
+	var u User
+	err := db.read.WithContext(ctx).Joins("JOIN sessions ON sessions.user_id = users.id").
+		Where("sessions.id = ? AND sessions.ended_at IS NULL AND users.id = ? AND users.is_active", session, user).Take(&u).Error
+	return &u, Classify(err)
+}
+
+var sessionList = listing{
+	table:   "sessions",
+	columns: columns[Session]("sessions"),
+	newest:  "sessions.created_at",
+	orderings: map[string]string{
+		"created_at": "sessions.created_at",
+	},
+}
+
+// Sessions lists where the actor's account is signed in.
+func (db *DB) Sessions(ctx context.Context, by Actor, values url.Values) (*Page[Session], error) {
+	page, err := list[Session, Session](ctx, db.read, sessionList, values, func(q *gorm.DB) *gorm.DB {
+		return q.Where("user_id = ? AND ended_at IS NULL AND expires_at > ?", by.ID, now())
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range page.Results {
+		page.Results[i].Current = page.Results[i].ID == by.SessionID
+	}
+	return page, nil
+}
+
+// EndSession signs the actor's account out of one of its sessions.
+func (db *DB) EndSession(ctx context.Context, by Actor, id int64) error {
+	return db.Write(ctx, by, func(tx *Tx) error {
+		var s Session
+		if err := tx.lock(&s, id, func(q *gorm.DB) *gorm.DB { return q.Where("user_id = ? AND ended_at IS NULL", by.ID) }); err != nil {
+			return err
+		}
+		return tx.endSessions("id = ?", id)
+	})
+}
+
+func (tx *Tx) endSessions(where string, args ...any) error {
+	return tx.Model(&Session{}).Where("ended_at IS NULL").Where(where, args...).UpdateColumn("ended_at", tx.Now).Error
+}

@@ -1,0 +1,127 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"net/url"
+
+	"gorm.io/gorm"
+)
+
+var userList = listing{
+	table:   "users",
+	columns: columns[User]("users"),
+	search:  "users.search_text",
+	newest:  "users.created_at",
+	orderings: map[string]string{
+		"name": "users.username_key", "created_at": "users.created_at", "updated_at": "users.updated_at",
+	},
+	filters: map[string]filter{"is_staff": boolean("users.is_staff"), "is_active": boolean("users.is_active")},
+}
+
+// Users lists the accounts, for staff.
+func (db *DB) Users(ctx context.Context, by Actor, values url.Values) (*Page[User], error) {
+	if !by.IsStaff {
+		return nil, ErrForbidden
+	}
+	return list[User, User](ctx, db.read, userList, values, everyone)
+}
+
+// User finds one account, for staff.
+func (db *DB) User(ctx context.Context, by Actor, id int64) (*User, error) {
+	if !by.IsStaff {
+		return nil, ErrForbidden
+	}
+	var u User
+	err := db.read.WithContext(ctx).Where("id = ?", id).Take(&u).Error
+	return &u, Classify(err)
+}
+
+// Standing is what staff decide of an account.
+type Standing struct {
+	IsStaff  bool `json:"is_staff"`
+	IsActive bool `json:"is_active"`
+}
+
+// UpdateUser disables, enables, promotes or demotes an account. The clinic always keeps one active staff account. A
+// disabled account's sessions end.
+func (db *DB) UpdateUser(ctx context.Context, by Actor, id int64, change Change[Standing]) (*User, error) {
+	if !by.IsStaff {
+		return nil, ErrForbidden
+	}
+	var u User
+	err := db.Write(ctx, by, func(tx *Tx) error {
+		if err := tx.serialize("staff"); err != nil {
+			return err
+		}
+		if err := tx.lock(&u, id); err != nil {
+			return err
+		}
+		in := Standing{u.IsStaff, u.IsActive}
+		if err := change.apply(&in).Err(); err != nil || in == (Standing{u.IsStaff, u.IsActive}) {
+			return err
+		}
+		u.IsStaff, u.IsActive, u.UpdatedAt = in.IsStaff, in.IsActive, tx.Now
+		if err := tx.store(&u); err != nil {
+			return err
+		}
+		var staff int64
+		if err := tx.Model(&User{}).Where("is_staff AND is_active").Count(&staff).Error; err != nil {
+			return err
+		}
+		if staff == 0 {
+			return &Error{Code: Conflict, Detail: "This is the last active staff account: it can be neither disabled nor demoted."}
+		}
+		if u.IsActive {
+			return nil
+		}
+		return tx.endSessions("user_id = ?", id)
+	})
+	return &u, err
+}
+
+// Unlock forgets the failed logins of an account, and with them its locks.
+func (db *DB) Unlock(ctx context.Context, by Actor, id int64) (*User, error) {
+	u, err := db.User(ctx, by, id)
+	if err != nil {
+		return nil, err
+	}
+	return u, db.Write(ctx, by, func(tx *Tx) error {
+		return tx.Where("account = ?", accountOf(id)).Delete(&LoginFailure{}).Error
+	})
+}
+
+// CreateAdmin opens a staff account, from the command line.
+func (db *DB) CreateAdmin(ctx context.Context, in Registration) (*User, error) {
+	return db.register(ctx, Actor{}, func(r *Registration) Fields { *r = in; return Fields{} }, true)
+}
+
+// SetPassword sets an account's password from the command line, ends its sessions and lifts its locks.
+func (db *DB) SetPassword(ctx context.Context, username, password string) error {
+	var u User
+	err := db.read.WithContext(ctx).Where("username_key = ?", Fold(username)).Take(&u).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return errors.New("there is no account of that name")
+	}
+	if err != nil {
+		return err
+	}
+	wrong := Fields{}
+	wrong.addAll("password", db.passwords.weaknesses(password, u.UserFields))
+	if err := wrong.Err(); err != nil {
+		return err
+	}
+	hash, err := db.passwords.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return db.Write(ctx, Actor{}, func(tx *Tx) error {
+		if err := tx.setPassword(u.ID, hash); err != nil {
+			return err
+		}
+		if err := tx.Where("account = ?", accountOf(u.ID)).Delete(&LoginFailure{}).Error; err != nil {
+			return err
+		}
+		return tx.endSessions("user_id = ?", u.ID)
+	})
+}
