@@ -143,7 +143,7 @@ const (
 func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
 	path := cfg.Database.SQLite
 	// Only the owner may read health data; SQLite gives its side files the mode of the main one.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the file
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
