@@ -59,7 +59,7 @@ func Open(ctx context.Context, cfg *config.Config) (*DB, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	db.recorder = newRecorder(func(ctx context.Context, events []Event) error {
-		return db.Write(ctx, Actor{}, func(tx *Tx) error { return tx.CreateInBatches(events, eventBatch).Error })
+		return db.Write(ctx, Actor{}, func(tx *Tx) error { return storeEvents(tx, events) })
 	})
 	return db, nil
 }
