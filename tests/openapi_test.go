@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -130,7 +131,7 @@ func (d *description) checkRequest(in *openapi3filter.RequestValidationInput, pl
 func (d *description) checkBody(place string, content openapi3.Content, header http.Header, body []byte) error {
 	if len(content) == 0 {
 		if len(body) > 0 {
-			return fmt.Errorf("has a body, but none is declared")
+			return errors.New("has a body, but none is declared")
 		}
 		return nil
 	}

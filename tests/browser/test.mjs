@@ -107,7 +107,7 @@ async function tryIt(page, id, body) {
 async function reference() {
   const page = await open("/docs", 1280, "light");
   await page.waitForSelector(".opblock");
-  const name = `try-${Date.now().toString(36)}`;
+  const name = screenshot ? "ana" : `try-${Date.now().toString(36)}`;
   const password = "correct horse battery";
   const registered = await tryIt(page, "Authentication-register", { username: name, email: `${name}@example.org`, password });
   assert.equal(registered.status, 201);
@@ -125,8 +125,9 @@ async function reference() {
 
   if (screenshot) {
     for (const { block } of [registered, login, listed]) await block.locator(".opblock-summary-control").click();
-    await created.block.evaluate((e) => window.scrollTo(0, e.getBoundingClientRect().top + scrollY - 190));
+    await page.setViewportSize({ width: 1280, height: 1400 });
     await page.waitForTimeout(500); // blocks fold and unfold
+    await created.block.evaluate((e) => { document.activeElement.blur(); scrollTo(0, e.getBoundingClientRect().top + scrollY - 70); });
     await page.screenshot({ path: screenshot });
   }
 
