@@ -123,6 +123,7 @@ func (c *Client) check(req *http.Request, r *Response) {
 	c.t.Helper()
 	what := fmt.Sprintf("%s %s: %d %.500s", req.Method, req.URL, r.Status, r.Raw)
 	assert.NotEmpty(c.t, r.Header.Get("X-Request-ID"), what)
+	assert.NoError(c.t, checkDescribed(req, r.Status, r.Header, r.Raw), "docs/openapi.yaml and the program differ: "+what)
 	if strings.HasPrefix(req.URL.Path, "/api/") {
 		assert.Equal(c.t, "no-store", r.Header.Get("Cache-Control"), what)
 	}

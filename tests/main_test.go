@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
 
 	"healthcare/config"
@@ -95,6 +96,7 @@ type API struct {
 	DB     *models.DB
 	URL    string
 	Log    *logBuffer
+	Routes gin.RoutesInfo
 }
 
 // logBuffer collects what an instance logs.
@@ -166,7 +168,7 @@ func start(t *testing.T, cfg *config.Config) *API {
 		s.Close()
 		require.NoError(t, db.Close())
 	})
-	return &API{t: t, Config: cfg, DB: db, URL: s.URL, Log: log}
+	return &API{t: t, Config: cfg, DB: db, URL: s.URL, Log: log, Routes: handler.Routes}
 }
 
 // sql opens the instance's database directly, to see what it really holds.
