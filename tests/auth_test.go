@@ -18,11 +18,11 @@ const (
 	me       = "/api/auth/me/"
 )
 
-var ana = object{"username": "ana", "email": "ana@example.org", "password": password, "first_name": "Ana", "last_name": "Öz"}
+var somebody = object{"username": "ana", "email": "ana@example.org", "password": password, "first_name": "Ana", "last_name": "Öz"}
 
 func TestRegisteringOpensAnAccount(t *testing.T) {
 	onBoth(t, func(t *testing.T, api *API) {
-		body := with(ana, "username", "  ana ", "id", 77, "is_staff", true, "is_active", false, "created_at", "2001-01-01T00:00:00Z")
+		body := with(somebody, "username", "  ana ", "id", 77, "is_staff", true, "is_active", false, "created_at", "2001-01-01T00:00:00Z")
 		r := api.Nobody().Post(register, body).Expect(http.StatusCreated)
 		assert.Equal(t, []string{"message", "user"}, keysOf(r.JSON))
 		user := r.JSON["user"].(object)
@@ -103,7 +103,7 @@ func TestWrongFieldsOfARegistrationAreRefused(t *testing.T) {
 	}
 	onBoth(t, func(t *testing.T, api *API) {
 		for _, c := range cases {
-			r := api.Nobody().Post(register, with(ana, c.field, c.value))
+			r := api.Nobody().Post(register, with(somebody, c.field, c.value))
 			if assert.Equal(t, http.StatusBadRequest, r.Status, "%s: %.60v", c.field, c.value) {
 				assert.Contains(t, r.Error(c.field), c.says, "%s: %.60v", c.field, c.value)
 				assert.Equal(t, []string{c.field}, keysOf(r.JSON["errors"].(object)), "%.60v", c.value)
@@ -116,7 +116,7 @@ func TestWrongFieldsOfARegistrationAreRefused(t *testing.T) {
 func TestAPasswordLikeTheUsernameIsRefused(t *testing.T) {
 	onBoth(t, func(t *testing.T, api *API) {
 		for _, p := range []string{"wilhelmine", "WILHELMINE", "wilhelmine1", "1wilhelmine!"} {
-			r := api.Nobody().Post(register, with(ana, "username", "Wilhelmine", "password", p))
+			r := api.Nobody().Post(register, with(somebody, "username", "Wilhelmine", "password", p))
 			assert.Equal(t, http.StatusBadRequest, r.Status, p)
 			assert.Contains(t, r.Error("password"), "too similar to the username", p)
 		}
@@ -163,7 +163,7 @@ func TestUsernamesAndEmailsAreUniqueRegardlessOfCase(t *testing.T) {
 func TestTheWholePasswordCounts(t *testing.T) {
 	secret := " päss wörd \t" + strings.Repeat("😀", 116)
 	onBoth(t, func(t *testing.T, api *API) {
-		api.Nobody().Post(register, with(ana, "password", secret)).Expect(http.StatusCreated)
+		api.Nobody().Post(register, with(somebody, "password", secret)).Expect(http.StatusCreated)
 		for _, c := range []struct {
 			password string
 			status   int
@@ -181,9 +181,9 @@ func TestTheWholePasswordCounts(t *testing.T) {
 
 func TestTheLeastLengthOfPasswordsCanBeRaised(t *testing.T) {
 	onBoth(t, func(t *testing.T, api *API) {
-		r := api.Nobody().Post(register, with(ana, "password", "fourteen chars")).Expect(http.StatusBadRequest)
+		r := api.Nobody().Post(register, with(somebody, "password", "fourteen chars")).Expect(http.StatusBadRequest)
 		assert.Contains(t, r.Error("password"), "at least 15 characters")
-		api.Nobody().Post(register, with(ana, "password", "fifteen letters")).Expect(http.StatusCreated)
+		api.Nobody().Post(register, with(somebody, "password", "fifteen letters")).Expect(http.StatusCreated)
 	}, func(cfg *config.Config) { cfg.MinPassword = 15 })
 }
 
@@ -193,7 +193,7 @@ func TestClosedRegistrationRefusesEverybody(t *testing.T) {
 		cfg := *api.Config
 		cfg.Registration = "closed"
 		closed := start(t, &cfg)
-		r := closed.Nobody().Post(register, ana).Expect(http.StatusForbidden)
+		r := closed.Nobody().Post(register, somebody).Expect(http.StatusForbidden)
 		assert.Equal(t, "permission_denied", r.JSON["code"])
 		assert.Equal(t, http.StatusForbidden, closed.Nobody().Raw("POST", register, "{").Status)
 		assert.Equal(t, 1, api.count("SELECT count(*) FROM users"))
