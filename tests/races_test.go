@@ -103,6 +103,23 @@ func TestNoAssignmentPointsAtWhatIsDeletedMeanwhile(t *testing.T) {
 	})
 }
 
+func TestADoctorIsEitherDeletedByItsCreatorOrAssignedByAnother(t *testing.T) {
+	onBoth(t, func(t *testing.T, api *API) {
+		ana, eve := api.User("ana"), api.User("eve")
+		for i := range 10 {
+			patient, doctor := eve.Patient("Paul"), ana.Doctor("Dora")
+			statuses := atOnce(2, func(j int) *Response {
+				if j == i%2 {
+					return ana.Delete(path("doctors", doctor))
+				}
+				return eve.Assign(patient, doctor)
+			})
+			assert.Contains(t, [][]int{{204, 400}, {201, 409}}, statuses)
+			assert.EqualValues(t, count(statuses, 201), eve.Get(path("mappings", patient)).Expect(http.StatusOK).JSON["count"])
+		}
+	})
+}
+
 func TestChangesAtOnceAreAllKept(t *testing.T) {
 	onBoth(t, func(t *testing.T, api *API) {
 		ana := api.User("ana")
