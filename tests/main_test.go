@@ -38,7 +38,7 @@ func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 func testMain(m *testing.M) int {
 	var err error
 	if server, err = findPostgres(); err != nil {
-		fmt.Printf("\n!!!! POSTGRESQL WAS NOT TESTED: half of the tests are skipped.\n!!!! %v\n\n", err)
+		warn(fmt.Sprintf("\n!!!! POSTGRESQL WAS NOT TESTED: half of the tests are skipped.\n!!!! %v\n\n", err))
 	} else {
 		defer server.stop()
 		defer func() { _ = server.drop(template) }()
@@ -53,6 +53,15 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// warn prints, and on the terminal too: go test hides what a package prints that passes.
+func warn(says string) {
+	fmt.Print(says)
+	if terminal, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0); err == nil {
+		_, _ = fmt.Fprint(terminal, says)
+		_ = terminal.Close()
+	}
 }
 
 func makeTemplates(dir string) error {
