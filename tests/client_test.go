@@ -2,12 +2,14 @@ package tests
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -107,7 +109,9 @@ func (c *Client) Do(method, path string, body any, headers ...string) *Response 
 
 func (c *Client) send(req *http.Request) *Response {
 	c.t.Helper()
-	res, err := http.DefaultTransport.RoundTrip(req) // follows no redirect
+	ctx, cancel := context.WithTimeout(req.Context(), time.Minute) // no answer of this API takes so long
+	defer cancel()
+	res, err := http.DefaultTransport.RoundTrip(req.WithContext(ctx)) // follows no redirect
 	require.NoError(c.t, err)
 	defer func() { _ = res.Body.Close() }()
 	raw, err := io.ReadAll(res.Body)
