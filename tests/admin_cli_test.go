@@ -138,4 +138,3 @@ func TestWithoutATerminalThePasswordComesFromStdinOnly(t *testing.T) {
 	assert.Contains(t, out, "--password-stdin")
 	assert.Equal(t, 0, api.count("SELECT count(*) FROM users"))
 }
-

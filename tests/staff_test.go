@@ -36,7 +36,9 @@ func TestStaffSeeTheAccounts(t *testing.T) {
 		boss, ana := api.Staff("boss"), api.User("ana")
 		api.User("Müller")
 		api.exec("UPDATE users SET first_name = 'Zoë', is_active = false WHERE username = 'ana'")
-		list := func(query string) []any { return boss.Get("/api/users/" + query).Expect(http.StatusOK).Column("username") }
+		list := func(query string) []any {
+			return boss.Get("/api/users/" + query).Expect(http.StatusOK).Column("username")
+		}
 		assert.Equal(t, []any{"Müller", "ana", "boss"}, list(""))
 		assert.Equal(t, []any{"ana", "boss", "Müller"}, list("?ordering=name"))
 		assert.Equal(t, []any{"Müller", "boss", "ana"}, list("?ordering=-name"))
