@@ -168,7 +168,7 @@ func (d *Database) UnmarshalText(text []byte) error {
 		d.SQLite = path
 		return nil
 	}
-	return errors.New("must begin with postgres:// or sqlite:")
+	return errors.New("must begin with postgres:// or with sqlite: and a path")
 }
 
 // String names the database without its credentials, for the start-up line.
