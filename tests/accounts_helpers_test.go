@@ -115,7 +115,7 @@ func behindProxy(cfg *config.Config) {
 func from(address string) []string { return []string{"X-Forwarded-For", address} }
 
 // signToken makes an access token as the server would, of any claims, under any key.
-func signToken(t *testing.T, algorithm string, key []byte, claims doc) string {
+func signToken(t testing.TB, algorithm string, key []byte, claims doc) string {
 	t.Helper()
 	part := func(o doc) string {
 		text, err := json.Marshal(o)
