@@ -24,9 +24,10 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(status)
 }
 
 // run is the program: it returns 0, 2 if the configuration or the command line is wrong, or 1.
@@ -39,7 +40,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), stdout, stderr) },
 	}
-	root.AddCommand(createAdmin(), changePassword())
+	root.AddCommand(createAdmin(), changePassword(), audit(), backup(), restore(), demo())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.SetArgs(args)
@@ -84,6 +85,7 @@ func serve(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
+	slog.SetDefault(log)
 	db, err := models.Open(ctx, cfg)
 	if err != nil {
 		return err
@@ -109,6 +111,7 @@ func serve(ctx context.Context, stdout, stderr io.Writer) error {
 	background, stopBackground := context.WithCancel(ctx)
 	defer stopBackground()
 	go db.KeepClean(background, log)
+	go db.KeepSealed(background, log)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	_, _ = fmt.Fprintf(stdout, "Clinic API on http://%s/ with %s\nStop it with Ctrl+C.\n", listener.Addr(), cfg.Database)

@@ -27,6 +27,7 @@ type Config struct {
 	MaxConns    int      `env:"DB_MAX_CONNS" envDefault:"16" validate:"min=1,max=1000"`
 	MaxIdle     int      `env:"DB_MAX_IDLE_CONNS" envDefault:"16" validate:"min=0,max=1000"`
 	JWTSecret   Secret   `env:"JWT_SECRET"`
+	AuditKey    Secret   `env:"AUDIT_KEY"`
 	MinPassword int      `env:"PASSWORD_MIN_LENGTH" envDefault:"8" validate:"min=8,max=128"`
 
 	AccessTokenTTL time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"15m" validate:"min=1s,max=24h"`
@@ -168,7 +169,7 @@ func (d *Database) UnmarshalText(text []byte) error {
 		d.SQLite = path
 		return nil
 	}
-	return errors.New("must begin with postgres:// or with sqlite: and a path")
+	return errors.New("must begin with postgres:// or sqlite: and name a database")
 }
 
 // String names the database without its credentials, for the start-up line.

@@ -42,7 +42,7 @@ func keptSecret(database string) (Secret, error) {
 	}
 	defer func() { _ = os.Remove(tmp.Name()) }()
 	_, err = tmp.WriteString(base64.StdEncoding.EncodeToString(random))
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return "", err
 	}
 	// A link appears whole or not at all, and never replaces another's.

@@ -31,7 +31,7 @@ func (a Auth) Register(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusCreated, gin.H{"message": "User registered successfully.", "user": user})
+	c.PureJSON(http.StatusCreated, gin.H{"message": "User registered successfully.", "user": user})
 	return nil
 }
 
@@ -69,7 +69,7 @@ func (a Auth) signedIn(c *gin.Context, in *models.SignIn, more gin.H) error {
 	}
 	more["access"], more["refresh"] = access, in.Refresh
 	more["token_type"], more["expires_in"] = "Bearer", int(a.Config.AccessTokenTTL.Seconds())
-	c.JSON(http.StatusOK, more)
+	c.PureJSON(http.StatusOK, more)
 	return nil
 }
 
@@ -86,7 +86,7 @@ func (a Auth) Verify(c *gin.Context) error {
 	if err := a.Tokens.Verify(c, in.Token); err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{})
+	c.PureJSON(http.StatusOK, gin.H{})
 	return nil
 }
 
@@ -123,7 +123,7 @@ func (a Auth) EndSession(c *gin.Context) error { return destroy(c, a.DB.EndSessi
 
 // Me answers GET /api/auth/me/.
 func (a Auth) Me(c *gin.Context) error {
-	c.JSON(http.StatusOK, middleware.Actor(c).User)
+	c.PureJSON(http.StatusOK, middleware.Actor(c).User)
 	return nil
 }
 
@@ -137,6 +137,6 @@ func (a Auth) UpdateMe(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, user)
+	c.PureJSON(http.StatusOK, user)
 	return nil
 }

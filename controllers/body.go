@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,38 +23,44 @@ import (
 // MaxBody is the size that a request's body may have, in bytes.
 const MaxBody = 1 << 20
 
-// body is a JSON object as the client sent it: which fields, each still undecoded.
-type body map[string]json.RawMessage
+// body is a JSON object as the client sent it.
+type body struct {
+	fields map[string]json.RawMessage // each still undecoded
+	hash   string                     // of the bytes, in hex
+}
 
 // readBody reads the one JSON object that a request's body must be. A request without a body and without a
 // Content-Type counts as an empty object.
-func readBody(c *gin.Context) (body, error) {
+func readBody(c *gin.Context) (b body, err error) {
 	raw, err := io.ReadAll(io.LimitReader(c.Request.Body, MaxBody+1))
 	if err != nil {
-		return nil, parseError("the body ended too soon")
+		return b, parseError("the body ended too soon")
 	}
 	if len(raw) > MaxBody {
 		// Take the rest off the line, within reason: a client that is still sending would never see the answer.
 		_, _ = io.CopyN(io.Discard, c.Request.Body, 8*MaxBody)
-		return nil, &models.Error{Code: models.RequestTooLarge, Detail: "The body must not be larger than 1 MiB."}
+		return b, &models.Error{Code: models.RequestTooLarge, Detail: "The body must not be larger than 1 MiB."}
 	}
 	contentType := c.GetHeader("Content-Type")
 	if len(raw) == 0 && contentType == "" {
-		return body{}, nil
+		return b, nil
 	}
 	media, params, err := mime.ParseMediaType(contentType)
 	if charset := params["charset"]; err != nil || media != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return nil, &models.Error{Code: models.UnsupportedMediaType, Detail: "Unsupported media type in request. Send application/json in UTF-8."}
+		return b, &models.Error{Code: models.UnsupportedMediaType, Detail: "Unsupported media type in request. Send application/json in UTF-8."}
 	}
-	return parseObject(raw)
+	sum := sha256.Sum256(raw)
+	b.hash = hex.EncodeToString(sum[:])
+	b.fields, err = parseObject(raw)
+	return b, err
 }
 
 func parseError(says string) error {
 	return &models.Error{Code: models.ParseError, Detail: "JSON parse error - " + says + "."}
 }
 
-func parseObject(raw []byte) (body, error) {
-	var b body
+func parseObject(raw []byte) (map[string]json.RawMessage, error) {
+	var b map[string]json.RawMessage
 	var syntax *json.SyntaxError
 	err := json.Unmarshal(raw, &b)
 	switch {
@@ -102,7 +110,7 @@ func whole[M, T any](b body) models.Change[T] {
 		*in = *new(T)
 		wrong := models.Fields{}
 		for name, f := range fieldsOf[T]() {
-			if _, given := b[name]; !given && required(f) {
+			if _, given := b.fields[name]; !given && required(f) {
 				wrong.Add(name, "This field is required.")
 			}
 			reset(reflect.ValueOf(in).Elem().FieldByIndex(f.Index), f)
@@ -118,7 +126,7 @@ func partial[M, T any](b body) models.Change[T] {
 
 func decode[M, T any](b body, in *T, wrong models.Fields) models.Fields {
 	writable, readable := fieldsOf[T](), fieldsOf[M]()
-	for name, raw := range b {
+	for name, raw := range b.fields {
 		f, ok := writable[name]
 		if !ok {
 			if _, ok := readable[name]; !ok {

@@ -35,3 +35,9 @@ func (d Doctors) Update(c *gin.Context) error {
 
 // Delete answers DELETE /api/doctors/<id>/.
 func (d Doctors) Delete(c *gin.Context) error { return destroy(c, d.DB.DeleteDoctor) }
+
+// Restore answers POST /api/doctors/<id>/restore/.
+func (d Doctors) Restore(c *gin.Context) error { return retrieve(c, d.DB.RestoreDoctor) }
+
+// History answers GET /api/doctors/<id>/history/.
+func (d Doctors) History(c *gin.Context) error { return listOf(c, d.DB.DoctorHistory) }

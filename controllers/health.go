@@ -13,7 +13,7 @@ type Health struct{ DB *models.DB }
 
 // Live answers GET /healthz: the process runs.
 func (Health) Live(c *gin.Context) error {
-	c.JSON(http.StatusOK, gin.H{"status": "ok"})
+	c.PureJSON(http.StatusOK, gin.H{"status": "ok"})
 	return nil
 }
 
@@ -22,6 +22,6 @@ func (h Health) Ready(c *gin.Context) error {
 	if err := h.DB.Ping(c.Request.Context()); err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"status": "ok"})
+	c.PureJSON(http.StatusOK, gin.H{"status": "ok"})
 	return nil
 }

@@ -53,7 +53,7 @@ func sendPage[T any](c *gin.Context, page *models.Page[T], values url.Values) {
 	if page.Number > 1 {
 		page.Previous = pageURL(c, values, page.Number-1)
 	}
-	c.JSON(http.StatusOK, page)
+	c.PureJSON(http.StatusOK, page)
 }
 
 func pageURL(c *gin.Context, values url.Values, number int) *string {

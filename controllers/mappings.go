@@ -1,9 +1,7 @@
 package controllers
 
 import (
-	"context"
 	"net/http"
-	"net/url"
 
 	"github.com/gin-gonic/gin"
 
@@ -23,15 +21,7 @@ func (m Mappings) Create(c *gin.Context) error {
 func (m Mappings) List(c *gin.Context) error { return list(c, m.DB.Mappings) }
 
 // Doctors answers GET /api/mappings/<patient id>/.
-func (m Mappings) Doctors(c *gin.Context) error {
-	id, err := pathID(c)
-	if err != nil {
-		return err
-	}
-	return list(c, func(ctx context.Context, by models.Actor, values url.Values) (*models.Page[models.AssignedDoctor], error) {
-		return m.DB.DoctorsOf(ctx, by, id, values)
-	})
-}
+func (m Mappings) Doctors(c *gin.Context) error { return listOf(c, m.DB.DoctorsOf) }
 
 // Delete answers DELETE /api/mappings/<mapping id>/.
 func (m Mappings) Delete(c *gin.Context) error { return destroy(c, m.DB.Unassign) }
@@ -50,6 +40,6 @@ func (m Mappings) Remove(c *gin.Context) error {
 	if err := m.DB.UnassignDoctor(c.Request.Context(), middleware.Actor(c), id, change); err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"message": "Doctor removed from patient."})
+	c.PureJSON(http.StatusOK, gin.H{"message": "Doctor removed from patient."})
 	return nil
 }

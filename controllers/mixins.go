@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -35,12 +36,45 @@ func create[T, F any](c *gin.Context, how func(body) models.Change[F],
 	if err != nil {
 		return err
 	}
-	made, err := store(c.Request.Context(), middleware.Actor(c), how(b))
+	by := middleware.Actor(c)
+	if by.Retry, err = retryOf(c, b); err != nil {
+		return err
+	}
+	made, err := store(c.Request.Context(), by, how(b))
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusCreated, made)
+	if by.Retry != nil && by.Retry.Replayed {
+		c.Header("Idempotent-Replayed", "true")
+	}
+	respond(c, http.StatusCreated, made)
 	return nil
+}
+
+// retryOf reads the Idempotency-Key header: at most 255 printable ASCII characters.
+func retryOf(c *gin.Context, b body) (*models.Retry, error) {
+	key := c.GetHeader("Idempotency-Key")
+	if key == "" {
+		return nil, nil
+	}
+	if len(key) > 255 || strings.IndexFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 {
+		return nil, models.Fields{"Idempotency-Key": {"Ensure this header has no more than 255 printable ASCII characters."}}.Err()
+	}
+	return &models.Retry{Key: key, Route: c.FullPath(), BodyHash: b.hash}, nil
+}
+
+// respond answers with an object, and with its version as an entity tag if it has one. A client that has this version
+// already gets no body.
+func respond(c *gin.Context, status int, object any) {
+	if versioned, ok := object.(interface{ ETag() string }); ok {
+		etag := versioned.ETag()
+		c.Header("ETag", etag)
+		if known := c.GetHeader("If-None-Match"); c.Request.Method == http.MethodGet && known != "" && models.Matches(known, etag) {
+			c.Status(http.StatusNotModified)
+			return
+		}
+	}
+	c.PureJSON(status, object)
 }
 
 // retrieve answers with the one in the path, as find finds it (or as an action without a body leaves it).
@@ -53,7 +87,7 @@ func retrieve[T any](c *gin.Context, find func(context.Context, models.Actor, in
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, found)
+	respond(c, http.StatusOK, found)
 	return nil
 }
 
@@ -73,8 +107,19 @@ func update[T, F any](c *gin.Context, how func(body) models.Change[F],
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, updated)
+	respond(c, http.StatusOK, updated)
 	return nil
+}
+
+// listOf answers with one page of what find finds for the one in the path.
+func listOf[T any](c *gin.Context, find func(context.Context, models.Actor, int64, url.Values) (*models.Page[T], error)) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	return list(c, func(ctx context.Context, by models.Actor, values url.Values) (*models.Page[T], error) {
+		return find(ctx, by, id, values)
+	})
 }
 
 // destroy hides the one in the path.

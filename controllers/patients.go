@@ -44,3 +44,9 @@ func fieldsOnly(how func(body) models.Change[models.PatientFields]) func(body) m
 
 // Delete answers DELETE /api/patients/<id>/.
 func (p Patients) Delete(c *gin.Context) error { return destroy(c, p.DB.DeletePatient) }
+
+// Restore answers POST /api/patients/<id>/restore/.
+func (p Patients) Restore(c *gin.Context) error { return retrieve(c, p.DB.RestorePatient) }
+
+// History answers GET /api/patients/<id>/history/.
+func (p Patients) History(c *gin.Context) error { return listOf(c, p.DB.PatientHistory) }

@@ -37,7 +37,7 @@ func RateLimit(perMinute int64) gin.HandlerFunc {
 			return
 		}
 		if state.Reached {
-			wait := max(1, int(time.Until(time.Unix(state.Reset, 0)).Seconds()+1))
+			wait := retryAfter(time.Until(time.Unix(state.Reset, 0)))
 			fail(c, &models.Error{
 				Code: models.Throttled, RetryAfter: wait,
 				Detail: fmt.Sprintf("Request was throttled. Expected available in %d seconds.", wait),
@@ -45,6 +45,9 @@ func RateLimit(perMinute int64) gin.HandlerFunc {
 		}
 	}
 }
+
+// retryAfter is a duration in whole seconds, at least one.
+func retryAfter(d time.Duration) int { return max(1, int((d+time.Second-1)/time.Second)) }
 
 // clientNetwork is what counts as one client: an IPv4 address, or the /64 that an IPv6 address is in, of which one
 // subscriber has 2^64.

@@ -25,6 +25,8 @@ var statusOf = map[models.Code]int{
 	models.NotFound:             http.StatusNotFound,
 	models.MethodNotAllowed:     http.StatusMethodNotAllowed,
 	models.Conflict:             http.StatusConflict,
+	models.PreconditionFailed:   http.StatusPreconditionFailed,
+	models.KeyReused:            http.StatusUnprocessableEntity,
 	models.RequestTooLarge:      http.StatusRequestEntityTooLarge,
 	models.UnsupportedMediaType: http.StatusUnsupportedMediaType,
 	models.Throttled:            http.StatusTooManyRequests,

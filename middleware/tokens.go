@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	ginjwt "github.com/appleboy/gin-jwt/v2"
 	"github.com/gin-gonic/gin"
@@ -17,9 +19,27 @@ import (
 type Tokens struct {
 	jwt *ginjwt.GinJWTMiddleware
 	db  *models.DB
+
+	mu    sync.RWMutex
+	known map[string]identity // by the whole Authorization header
 }
 
-const kindOfToken = "access"
+// identity is what a token was found to stand for. It holds until its time is over, and only as long as this instance
+// has revoked nothing since.
+type identity struct {
+	user        models.User
+	session     int64
+	until       time.Time
+	revocations int64
+}
+
+// What was revoked through another instance is refused after at most rememberFor; the contract allows 5 seconds.
+const (
+	rememberFor   = 3 * time.Second
+	rememberMost  = 10_000 // tokens
+	kindOfToken   = "access"
+	authorization = "Authorization"
+)
 
 var (
 	errNoCredentials = &models.Error{Code: models.NotAuthenticated, Detail: "Authentication credentials were not provided."}
@@ -32,7 +52,7 @@ func NewTokens(cfg *config.Config, db *models.DB) (*Tokens, error) {
 		SigningAlgorithm: "HS256",
 		Key:              []byte(cfg.JWTSecret),
 		Timeout:          cfg.AccessTokenTTL,
-		TokenLookup:      "header:Authorization",
+		TokenLookup:      "header:" + authorization,
 		TokenHeadName:    "Bearer",
 		PayloadFunc: func(data any) ginjwt.MapClaims {
 			in := data.(*models.SignIn)
@@ -41,21 +61,11 @@ func NewTokens(cfg *config.Config, db *models.DB) (*Tokens, error) {
 				"typ": kindOfToken, "jti": rand.Text(),
 			}
 		},
-		// The library would choose status and text; all that it reports becomes an error of the contract.
-		HTTPStatusMessageFunc: func(_ error, c *gin.Context) string {
-			if c.GetHeader("Authorization") == "" {
-				fail(c, errNoCredentials)
-			} else {
-				fail(c, errTokenNotValid)
-			}
-			return ""
-		},
-		Unauthorized: func(*gin.Context, int, string) {},
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &Tokens{jwt: mw, db: db}, nil
+	return &Tokens{jwt: mw, db: db, known: map[string]identity{}}, nil
 }
 
 // Issue signs an access token for a session.
@@ -66,15 +76,44 @@ func (t *Tokens) Issue(in *models.SignIn) (string, error) {
 
 // Require lets a request pass whose token is valid, whose session goes on and whose account is active; Actor tells
 // whose it is.
-func (t *Tokens) Require() []gin.HandlerFunc {
-	return []gin.HandlerFunc{t.jwt.MiddlewareFunc(), func(c *gin.Context) {
-		actor, err := t.actor(c, ginjwt.ExtractClaims(c))
-		if err != nil {
+func (t *Tokens) Require(c *gin.Context) {
+	header := c.GetHeader(authorization)
+	t.mu.RLock()
+	who, ok := t.known[header]
+	t.mu.RUnlock()
+	if !ok || who.revocations != t.db.Revocations() || time.Now().After(who.until) {
+		var err error
+		if who, err = t.authenticate(c); err != nil {
 			fail(c, err)
 			return
 		}
-		c.Set(actorKey, actor)
-	}}
+		t.remember(header, who)
+	}
+	actor := anonymous(c)
+	actor.User, actor.SessionID = who.user, who.session
+	c.Set(actorKey, actor)
+}
+
+// authenticate checks the token of a request that is not remembered. The library's own middleware would choose status
+// and text of what it refuses, so only its parser is used.
+func (t *Tokens) authenticate(c *gin.Context) (identity, error) {
+	claims, err := t.jwt.GetClaimsFromJWT(c)
+	if errors.Is(err, ginjwt.ErrEmptyAuthHeader) {
+		return identity{}, errNoCredentials
+	}
+	if err != nil {
+		return identity{}, errTokenNotValid
+	}
+	return t.identify(c, claims)
+}
+
+func (t *Tokens) remember(header string, who identity) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.known) >= rememberMost {
+		clear(t.known)
+	}
+	t.known[header] = who
 }
 
 // Verify returns nil while Require would accept an access token.
@@ -83,30 +122,30 @@ func (t *Tokens) Verify(c *gin.Context, token string) error {
 	if err != nil {
 		return errTokenNotValid
 	}
-	claims := ginjwt.ExtractClaimsFromToken(parsed)
-	if claims["exp"] == nil { // what is there, the parser has checked
-		return errTokenNotValid
-	}
-	_, err = t.actor(c, claims)
+	_, err = t.identify(c, ginjwt.ExtractClaimsFromToken(parsed))
 	return err
 }
 
-// actor finds the account and the session that a token's claims name.
-func (t *Tokens) actor(c *gin.Context, claims ginjwt.MapClaims) (models.Actor, error) {
-	actor := anonymous(c)
+// identify finds the account and the session that a token's claims name.
+func (t *Tokens) identify(c *gin.Context, claims ginjwt.MapClaims) (identity, error) {
 	sub, _ := claims["sub"].(string)
 	sid, _ := claims["sid"].(string)
+	exp, expires := claims["exp"].(float64) // the parser has compared it, if it is there
 	id, err := strconv.ParseInt(sub, 10, 64)
 	session, serr := strconv.ParseInt(sid, 10, 64)
-	if err != nil || serr != nil || claims["typ"] != kindOfToken {
-		return actor, errTokenNotValid
+	if err != nil || serr != nil || !expires || claims["typ"] != kindOfToken {
+		return identity{}, errTokenNotValid
+	}
+	who := identity{session: session, until: time.Now().Add(rememberFor), revocations: t.db.Revocations()}
+	if end := time.Unix(int64(exp), 0); end.Before(who.until) {
+		who.until = end
 	}
 	user, err := t.db.SessionUser(c.Request.Context(), session, id)
 	if errors.Is(err, models.ErrNotFound) {
-		return actor, &models.Error{Code: models.TokenNotValid, Detail: "The session has ended or the account is disabled."}
+		err = models.ErrSessionEnded
 	}
-	actor.User, actor.SessionID = *user, session
-	return actor, err
+	who.user = *user
+	return who, err
 }
 
 const actorKey = "actor"
@@ -123,6 +162,7 @@ func anonymous(c *gin.Context) models.Actor {
 	address := c.ClientIP()
 	return models.Actor{
 		RequestID: RequestIDOf(c), Address: address, Network: clientNetwork(address), UserAgent: userAgent(c.Request.UserAgent()),
+		IfMatch: strings.Join(c.Request.Header.Values("If-Match"), ","),
 	}
 }
 

@@ -24,8 +24,8 @@ func (db *DB) KeepClean(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// Cleanup removes sessions that have ended or expired a day ago, their refresh tokens, and failed logins that no lock
-// counts any more.
+// Cleanup removes sessions that have ended or expired a day ago, their refresh tokens, failed logins that no lock
+// counts any more, and idempotency keys that are forgotten.
 func (db *DB) Cleanup(ctx context.Context) error {
 	return db.Write(ctx, Actor{}, func(tx *Tx) error {
 		yesterday := tx.Now.Add(-24 * time.Hour)
@@ -35,6 +35,9 @@ func (db *DB) Cleanup(ctx context.Context) error {
 		}
 		unused := "NOT EXISTS (SELECT 1 FROM refresh_tokens WHERE session_id = sessions.id)"
 		if err := tx.Where("expires_at < ? OR ended_at < ?", yesterday, yesterday).Where(unused).Delete(&Session{}).Error; err != nil {
+			return err
+		}
+		if err := tx.Where("created_at < ?", tx.Now.Add(-rememberFor)).Delete(&IdempotencyKey{}).Error; err != nil {
 			return err
 		}
 		return tx.Where("at < ?", tx.Now.Add(-accountWindow-accountLock)).Delete(&LoginFailure{}).Error

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/glebarez/sqlite"
@@ -33,6 +34,9 @@ type DB struct {
 	refreshTTL   time.Duration
 	refreshGrace time.Duration
 	refreshKey   []byte // derives the successor of a refresh token
+	auditKey     []byte // seals the audit trail
+	recorder     *recorder
+	revocations  atomic.Int64
 }
 
 // Open connects to the configured database and brings its tables up to date. It is safe to call from several
@@ -43,6 +47,9 @@ func Open(ctx context.Context, cfg *config.Config) (*DB, error) {
 	if db.refreshKey, err = hkdf.Key(sha256.New, []byte(cfg.JWTSecret), nil, "refresh tokens", sha256.Size); err != nil {
 		return nil, err
 	}
+	if db.auditKey, err = auditKey(cfg); err != nil {
+		return nil, err
+	}
 	if cfg.Database.Postgres != "" {
 		err = db.openPostgres(ctx, cfg)
 	} else {
@@ -51,12 +58,31 @@ func Open(ctx context.Context, cfg *config.Config) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	db.recorder = newRecorder(func(ctx context.Context, events []Event) error {
+		return db.Write(ctx, Actor{}, func(tx *Tx) error { return tx.CreateInBatches(events, eventBatch).Error })
+	})
 	return db, nil
 }
 
-// Close ends every connection.
+// auditKey is AUDIT_KEY, or derived from the secret that signs the tokens.
+func auditKey(cfg *config.Config) ([]byte, error) {
+	secret := cfg.AuditKey
+	if secret == "" {
+		secret = cfg.JWTSecret
+	}
+	return hkdf.Key(sha256.New, []byte(secret), nil, "audit trail", sha256.Size)
+}
+
+// Close stores and seals what is still to be audited, and ends every connection.
 func (db *DB) Close() error {
 	var err error
+	if db.recorder != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err = db.recorder.close(ctx); err == nil {
+			err = db.SealAll(ctx)
+		}
+	}
 	for _, g := range []*gorm.DB{db.read, db.write} {
 		if g != nil {
 			if pool, perr := g.DB(); perr == nil {
@@ -117,7 +143,7 @@ const (
 func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
 	path := cfg.Database.SQLite
 	// Only the owner may read health data; SQLite gives its side files the mode of the main one.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the file
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}

@@ -35,10 +35,11 @@ type DoctorFields struct {
 }
 
 var doctorList = listing{
-	table:   "doctors",
-	columns: columns[Doctor]("doctors"),
-	search:  "doctors.search_text",
-	newest:  "doctors.created_at",
+	table:     "doctors",
+	columns:   columns[Doctor]("doctors"),
+	search:    "doctors.search_text",
+	deletable: true,
+	newest:    "doctors.created_at",
 	orderings: map[string]string{
 		"name": "doctors.name_key", "created_at": "doctors.created_at", "updated_at": "doctors.updated_at",
 	},
@@ -48,8 +49,8 @@ var doctorList = listing{
 func everyone(q *gorm.DB) *gorm.DB { return q }
 
 // Doctors lists the directory.
-func (db *DB) Doctors(ctx context.Context, _ Actor, values url.Values) (*Page[Doctor], error) {
-	return list[Doctor, Doctor](ctx, db.read, doctorList, values, everyone)
+func (db *DB) Doctors(ctx context.Context, by Actor, values url.Values) (*Page[Doctor], error) {
+	return list[Doctor, Doctor](ctx, db.read, by, doctorList, values, everyone)
 }
 
 // Doctor finds one doctor.
@@ -62,14 +63,20 @@ func (db *DB) Doctor(ctx context.Context, _ Actor, id int64) (*Doctor, error) {
 // CreateDoctor adds a doctor to the directory.
 func (db *DB) CreateDoctor(ctx context.Context, by Actor, change Change[DoctorFields]) (*Doctor, error) {
 	var d *Doctor
-	err := db.Write(ctx, by, func(tx *Tx) error {
-		var in DoctorFields
-		if err := tx.checkDoctor(0, &in, change.apply(&in)); err != nil {
-			return err
-		}
-		d = &Doctor{DoctorFields: in, CreatedBy: by.ID, CreatedAt: tx.Now, UpdatedAt: tx.Now, Version: 1}
-		d.index()
-		return raceLost(tx.Create(d).Error, licenseTaken)
+	err := db.Write(ctx, by, func(tx *Tx) (err error) {
+		d, err = once(tx, func() (*Doctor, error) {
+			var in DoctorFields
+			if err := tx.checkDoctor(0, &in, change.apply(&in)); err != nil {
+				return nil, err
+			}
+			d := &Doctor{DoctorFields: in, CreatedBy: by.ID, CreatedAt: tx.Now, UpdatedAt: tx.Now, Version: 1}
+			d.index()
+			if err := tx.Create(d).Error; err != nil {
+				return nil, raceLost(err, licenseTaken)
+			}
+			return d, tx.record(ActionCreate, objectDoctor, d.ID, diff(nil, d.DoctorFields))
+		})
+		return err
 	})
 	return d, err
 }
@@ -78,16 +85,20 @@ func (db *DB) CreateDoctor(ctx context.Context, by Actor, change Change[DoctorFi
 func (db *DB) UpdateDoctor(ctx context.Context, by Actor, id int64, change Change[DoctorFields]) (*Doctor, error) {
 	var d Doctor
 	err := db.Write(ctx, by, func(tx *Tx) error {
-		if err := tx.lockOwnDoctor(&d, id); err != nil {
+		if err := tx.lockOwnDoctor(&d, id, ActionUpdate); err != nil {
 			return err
 		}
 		in := d.DoctorFields
 		if err := tx.checkDoctor(id, &in, change.apply(&in)); err != nil || reflect.DeepEqual(in, d.DoctorFields) {
 			return err
 		}
+		changes := diff(&d.DoctorFields, in)
 		d.DoctorFields, d.UpdatedAt, d.Version = in, tx.Now, d.Version+1
 		d.index()
-		return raceLost(tx.store(&d), licenseTaken)
+		if err := tx.store(&d); err != nil {
+			return raceLost(err, licenseTaken)
+		}
+		return tx.record(ActionUpdate, objectDoctor, id, changes)
 	})
 	return &d, err
 }
@@ -97,7 +108,7 @@ func (db *DB) UpdateDoctor(ctx context.Context, by Actor, id int64, change Chang
 func (db *DB) DeleteDoctor(ctx context.Context, by Actor, id int64) error {
 	return db.Write(ctx, by, func(tx *Tx) error {
 		var d Doctor
-		if err := tx.lockOwnDoctor(&d, id); err != nil {
+		if err := tx.lockOwnDoctor(&d, id, ActionDelete); err != nil {
 			return err
 		}
 		if !by.IsStaff {
@@ -110,12 +121,40 @@ func (db *DB) DeleteDoctor(ctx context.Context, by Actor, id int64) error {
 				return &Error{Code: Conflict, Detail: "This doctor is assigned to patients of other accounts. Only staff can delete it."}
 			}
 		}
-		if err := tx.hide(&Mapping{}, "doctor_id = ?", id); err != nil {
+		if err := tx.hide(&Doctor{}, id); err != nil {
 			return err
 		}
-		return tx.hide(&Doctor{}, "id = ?", id)
+		if err := tx.record(ActionDelete, objectDoctor, id, Changes{}); err != nil {
+			return err
+		}
+		return tx.hideMappings(objectDoctor, "doctor_id = ?", id)
 	})
 }
+
+// RestoreDoctor undoes a deletion, with the assignments that went with it. It is for staff.
+func (db *DB) RestoreDoctor(ctx context.Context, by Actor, id int64) (*Doctor, error) {
+	if !by.IsStaff {
+		return nil, ErrForbidden
+	}
+	var d Doctor
+	err := db.Write(ctx, by, func(tx *Tx) error {
+		tx.attempts(ActionRestore, objectDoctor, id, 0)
+		if err := tx.lock(&d, id, deletedToo); err != nil || !d.DeletedAt.Valid {
+			return err
+		}
+		if err := tx.unhide(&Doctor{}, id); err != nil {
+			return raceLost(err, licenseTaken)
+		}
+		if err := tx.record(ActionRestore, objectDoctor, id, Changes{}); err != nil {
+			return err
+		}
+		return tx.unhideMappings(objectDoctor, "doctor_id = ?", id)
+	})
+	return &d, err
+}
+
+// ETag is the doctor's version as an entity tag.
+func (d *Doctor) ETag() string { return ETag(d.Version) }
 
 const licenseTaken = "A doctor with that license number already exists."
 
@@ -135,14 +174,16 @@ func (tx *Tx) checkDoctor(self int64, in *DoctorFields, wrong Fields) error {
 	return wrong.Err()
 }
 
-func (tx *Tx) lockOwnDoctor(d *Doctor, id int64) error {
+// lockOwnDoctor locks a doctor that the actor may change, in the version that the client knows.
+func (tx *Tx) lockOwnDoctor(d *Doctor, id int64, action string) error {
+	tx.attempts(action, objectDoctor, id, 0)
 	if err := tx.lock(d, id); err != nil {
 		return err
 	}
 	if d.CreatedBy != tx.By.ID && !tx.By.IsStaff {
 		return ErrForbidden
 	}
-	return nil
+	return tx.check(d.ETag())
 }
 
 // index fills the columns that searches and orderings use.

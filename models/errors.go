@@ -28,6 +28,8 @@ const (
 	NotFound             Code = "not_found"
 	MethodNotAllowed     Code = "method_not_allowed"
 	Conflict             Code = "conflict"
+	PreconditionFailed   Code = "precondition_failed"
+	KeyReused            Code = "idempotency_key_reused"
 	RequestTooLarge      Code = "request_too_large"
 	UnsupportedMediaType Code = "unsupported_media_type"
 	Throttled            Code = "throttled"
@@ -97,6 +99,8 @@ func (e *Error) Error() string { return string(e.Code) + ": " + e.Detail }
 var (
 	ErrNotFound  = &Error{Code: NotFound, Detail: "Not found."}
 	ErrForbidden = &Error{Code: PermissionDenied, Detail: "You do not have permission to perform this action."}
+	// ErrSessionEnded answers a token that was good once.
+	ErrSessionEnded = &Error{Code: TokenNotValid, Detail: "The session has ended or the account is disabled."}
 )
 
 // Classify turns an error of the database into one that a client may see, and leaves every other as it is.

@@ -39,6 +39,7 @@ type listing struct {
 	orderings map[string]string // ?ordering= → column
 	newest    string            // the column that orders a list nobody ordered
 	filters   map[string]filter // parameter → what it compares
+	deletable bool              // staff may ask for the deleted rows with ?deleted=true
 }
 
 // filter compares a column with a parameter's value, which must pass parse.
@@ -73,11 +74,12 @@ type query struct {
 	order        string
 	page, size   int
 	beyondNumber bool // page was a number too large to count with
+	deleted      bool // only the deleted rows
 }
 
 type condition struct {
-	sql string
-	arg any
+	sql  string
+	args []any
 }
 
 // parse checks the parameters of a list; unknown ones are ignored, empty ones count as absent.
@@ -109,8 +111,15 @@ func (l listing) parse(values url.Values) (query, error) {
 			wrong.Add("search", "Ensure this field has no more than "+itoa(maxSearch)+" characters.")
 		}
 		for _, word := range strings.Fields(Fold(search)) {
-			q.where = append(q.where, condition{l.search + ` LIKE ? ESCAPE '\'`, likePattern(word)})
+			q.where = append(q.where, condition{l.search + ` LIKE ? ESCAPE '\'`, []any{likePattern(word)}})
 		}
+	}
+	if s := values.Get("deleted"); l.deletable && s != "" {
+		deleted, err := strconv.ParseBool(s)
+		if err != nil {
+			wrong.Add("deleted", boolean("").says)
+		}
+		q.deleted = deleted
 	}
 	for name, f := range l.filters {
 		value := values.Get(name)
@@ -121,7 +130,7 @@ func (l listing) parse(values url.Values) (query, error) {
 		if !ok {
 			wrong.Add(name, f.says)
 		}
-		q.where = append(q.where, condition{f.column + " = ?", arg})
+		q.where = append(q.where, condition{f.column + " = ?", []any{arg}})
 	}
 	return q, wrong.Err()
 }
@@ -158,7 +167,7 @@ func positive(s string) (int, bool) {
 
 func (q query) conditions(g *gorm.DB) *gorm.DB {
 	for _, c := range q.where {
-		g = g.Where(c.sql, c.arg)
+		g = g.Where(c.sql, c.args...)
 	}
 	return g
 }
@@ -172,7 +181,7 @@ type counted[T any] struct {
 var errNoPage = &Error{Code: NotFound, Detail: "Invalid page.", Fields: Fields{"page": {"There is no such page."}}}
 
 // list finds one page of the rows of M that scope lets through, as rows of T.
-func list[M, T any](ctx context.Context, db *gorm.DB, l listing, values url.Values, scope func(*gorm.DB) *gorm.DB) (*Page[T], error) {
+func list[M, T any](ctx context.Context, db *gorm.DB, by Actor, l listing, values url.Values, scope func(*gorm.DB) *gorm.DB) (*Page[T], error) {
 	q, err := l.parse(values)
 	if err != nil {
 		return nil, err
@@ -180,7 +189,13 @@ func list[M, T any](ctx context.Context, db *gorm.DB, l listing, values url.Valu
 	if q.beyondNumber {
 		return nil, errNoPage
 	}
+	if q.deleted && !by.IsStaff {
+		return nil, ErrForbidden
+	}
 	db = db.WithContext(ctx)
+	if q.deleted {
+		db = db.Unscoped().Where(l.table + ".deleted_at IS NOT NULL").Session(&gorm.Session{})
+	}
 	count := q.conditions(db.Model(new(M)).Scopes(scope)).Select("count(*)")
 	rowsOf := q.conditions(db.Model(new(M)).Scopes(scope)).Select(l.columns+", (?) AS total", count)
 	if l.joins != "" {

@@ -198,7 +198,15 @@ func (db *DB) ChangePassword(ctx context.Context, by Actor, change Change[Passwo
 	if err := checkLock(db.read.WithContext(ctx), account, by.Network, now()); err != nil {
 		return err
 	}
-	ok, err := db.passwords.matches(ctx, in.Current, by.PasswordHash)
+	// What is known of the actor may be some seconds old.
+	u, err := db.SessionUser(ctx, by.SessionID, by.ID)
+	if errors.Is(err, ErrNotFound) {
+		return ErrSessionEnded
+	}
+	if err != nil {
+		return err
+	}
+	ok, err := db.passwords.matches(ctx, in.Current, u.PasswordHash)
 	if err != nil {
 		return err
 	}
@@ -214,8 +222,8 @@ func (db *DB) ChangePassword(ctx context.Context, by Actor, change Change[Passwo
 	if err != nil {
 		return err
 	}
-	err = db.Write(ctx, by, func(tx *Tx) error {
-		if err := tx.loginSucceeded(&by.User); err != nil {
+	err = db.revoke(ctx, by, func(tx *Tx) error {
+		if err := tx.loginSucceeded(u); err != nil {
 			return err
 		}
 		if err := tx.setPassword(by.ID, hash); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -20,6 +21,9 @@ type Mapping struct {
 	AssignedBy int64          `json:"assigned_by" gorm:"not null"`
 	CreatedAt  time.Time      `json:"created_at" gorm:"not null;index:mappings_owner_created,priority:2;index:mappings_created,priority:2,where:deleted_at IS NULL"`
 	DeletedAt  gorm.DeletedAt `json:"-"`
+	// RemovedWith is what was deleted when the assignment was removed: "patient", "doctor", or "" for neither. Restoring
+	// that restores the assignment.
+	RemovedWith string `json:"-" gorm:"not null;check:mappings_removed_with,removed_with IN ('','patient','doctor')"`
 
 	Patient  *Patient `json:"-" gorm:"constraint:OnUpdate:RESTRICT,OnDelete:RESTRICT"`
 	Doctor   *Doctor  `json:"-" gorm:"constraint:OnUpdate:RESTRICT,OnDelete:RESTRICT"`
@@ -68,6 +72,7 @@ var mappingList = listing{
 	columns: "mappings.id, mappings.patient_id, mappings.doctor_id, mappings.assigned_by, mappings.created_at," +
 		" patients.id AS the_patient_id, patients.name AS the_patient_name," +
 		" doctors.id AS the_doctor_id, doctors.name AS the_doctor_name, doctors.specialization AS the_doctor_specialization",
+	deletable: true,
 	joins:     "JOIN patients ON patients.id = mappings.patient_id JOIN doctors ON doctors.id = mappings.doctor_id",
 	newest:    "mappings.created_at",
 	orderings: map[string]string{"created_at": "mappings.created_at"},
@@ -87,54 +92,99 @@ var assignedDoctorList = listing{
 
 // Mappings lists the assignments of the actor's patients; all of them for staff.
 func (db *DB) Mappings(ctx context.Context, by Actor, values url.Values) (*Page[Assignment], error) {
-	return list[Mapping, Assignment](ctx, db.read, mappingList, values, by.sees("mappings.owner_id"))
+	page, err := list[Mapping, Assignment](ctx, db.read, by, mappingList, values, by.sees("mappings.owner_id"))
+	if err != nil {
+		return nil, err
+	}
+	e := by.event(now(), ActionList, objectMapping, 0)
+	e.PatientIDs = IDs{}
+	for _, a := range page.Results {
+		if !slices.Contains(e.PatientIDs, a.PatientID) {
+			e.PatientIDs = append(e.PatientIDs, a.PatientID)
+		}
+	}
+	return page, db.audited(e, nil)
 }
 
-// DoctorsOf lists the doctors assigned to one patient that the actor may see.
+// DoctorsOf lists the doctors assigned to one patient that the actor may see: now, or with ?as_of= at the end of a
+// day (UTC).
 func (db *DB) DoctorsOf(ctx context.Context, by Actor, patient int64, values url.Values) (*Page[AssignedDoctor], error) {
-	page, err := list[Mapping, AssignedDoctor](ctx, db.read, assignedDoctorList, values, func(q *gorm.DB) *gorm.DB {
+	page, err := db.doctorsOf(ctx, by, patient, values)
+	e := by.event(now(), ActionList, objectMapping, 0)
+	e.PatientID = &patient
+	return page, db.audited(e, err)
+}
+
+func (db *DB) doctorsOf(ctx context.Context, by Actor, patient int64, values url.Values) (*Page[AssignedDoctor], error) {
+	then, err := assignedAsOf(values.Get("as_of"))
+	if err != nil {
+		return nil, err
+	}
+	page, err := list[Mapping, AssignedDoctor](ctx, db.read, by, assignedDoctorList, values, func(q *gorm.DB) *gorm.DB {
 		return q.Joins("JOIN doctors ON doctors.id = mappings.doctor_id").
-			Scopes(by.sees("mappings.owner_id")).Where("mappings.patient_id = ?", patient)
+			Scopes(by.sees("mappings.owner_id"), then).Where("mappings.patient_id = ?", patient)
 	})
-	if err == nil && page.Count > 0 {
+	if err == nil && page.Count > 0 && values.Get("as_of") == "" {
 		return page, nil
 	}
-	// No doctors: is there no such patient, or does it have none?
-	if _, perr := db.Patient(ctx, by, patient); perr != nil {
+	// No doctors, or former ones: is there such a patient that the actor may see?
+	var p Patient
+	if perr := db.read.WithContext(ctx).Scopes(by.sees("created_by")).Select("id").Where("id = ?", patient).Take(&p).Error; perr != nil {
 		return nil, perr
 	}
 	return page, err
+}
+
+// assignedAsOf narrows a query of mappings to those that were assigned at the end of a day: whose last event until
+// then is an assignment, whatever has become of them since.
+func assignedAsOf(day string) (func(*gorm.DB) *gorm.DB, error) {
+	if day == "" {
+		return everyone, nil
+	}
+	start, err := time.Parse(time.DateOnly, day)
+	if err != nil || start.Year() < 1 {
+		return nil, Fields{"as_of": {"Date has wrong format. Use one of these formats instead: YYYY-MM-DD."}}.Err()
+	}
+	return func(q *gorm.DB) *gorm.DB {
+		return q.Unscoped().Where("(SELECT action FROM events WHERE object_id = mappings.id AND object = ? AND outcome = ?"+
+			" AND at < ? ORDER BY id DESC LIMIT 1) = ?", objectMapping, outcomeOK, start.AddDate(0, 0, 1), ActionAssign)
+	}, nil
 }
 
 // Assign assigns a doctor to one of the actor's patients. Both rows are locked meanwhile, so that neither can be
 // deleted under the new assignment.
 func (db *DB) Assign(ctx context.Context, by Actor, change Change[MappingFields]) (*Assignment, error) {
 	var a *Assignment
-	err := db.Write(ctx, by, func(tx *Tx) error {
-		var patient Patient
-		var doctor Doctor
-		var in MappingFields
-		wrong := change.apply(&in)
-		if err := wrong.exists("patient_id", in.PatientID, tx.lockShared(&patient, in.PatientID, by.sees("created_by"))); err != nil {
-			return err
-		}
-		if err := wrong.exists("doctor_id", in.DoctorID, tx.lockShared(&doctor, in.DoctorID)); err != nil {
-			return err
-		}
-		if err := wrong.Err(); err != nil {
-			return err
-		}
-		m := Mapping{MappingFields: in, OwnerID: patient.CreatedBy, AssignedBy: by.ID, CreatedAt: tx.Now}
-		if err := tx.Create(&m).Error; err != nil {
-			return raceLost(err, "This doctor is already assigned to this patient.")
-		}
-		a = &Assignment{
-			ID: m.ID, MappingFields: in, AssignedBy: by.ID, CreatedAt: m.CreatedAt,
-			Patient: PatientName{patient.ID, patient.Name}, Doctor: DoctorName{doctor.ID, doctor.Name, doctor.Specialization},
-		}
-		return nil
+	err := db.Write(ctx, by, func(tx *Tx) (err error) {
+		a, err = once(tx, func() (*Assignment, error) { return tx.assign(change) })
+		return err
 	})
 	return a, err
+}
+
+func (tx *Tx) assign(change Change[MappingFields]) (*Assignment, error) {
+	var patient Patient
+	var doctor Doctor
+	var in MappingFields
+	wrong := change.apply(&in)
+	tx.attempts(ActionAssign, objectMapping, 0, in.PatientID)
+	if err := wrong.exists("patient_id", in.PatientID, tx.lockShared(&patient, in.PatientID, tx.By.sees("created_by"))); err != nil {
+		return nil, err
+	}
+	if err := wrong.exists("doctor_id", in.DoctorID, tx.lockShared(&doctor, in.DoctorID)); err != nil {
+		return nil, err
+	}
+	if err := wrong.Err(); err != nil {
+		return nil, err
+	}
+	m := Mapping{MappingFields: in, OwnerID: patient.CreatedBy, AssignedBy: tx.By.ID, CreatedAt: tx.Now}
+	if err := tx.Create(&m).Error; err != nil {
+		return nil, raceLost(err, "This doctor is already assigned to this patient.")
+	}
+	return &Assignment{
+		ID: m.ID, MappingFields: in, AssignedBy: tx.By.ID, CreatedAt: m.CreatedAt,
+		Patient: PatientName{patient.ID, patient.Name}, Doctor: DoctorName{doctor.ID, doctor.Name, doctor.Specialization},
+	}, tx.recordMappings(ActionAssign, []Mapping{m})
 }
 
 // exists notes that a field names a row that the look-up did not find; it passes on every other error.
@@ -150,7 +200,10 @@ func (f Fields) exists(field string, id int64, err error) error {
 
 // Unassign removes one assignment of the actor's patients.
 func (db *DB) Unassign(ctx context.Context, by Actor, id int64) error {
-	return db.unassign(ctx, by, "id = ?", id)
+	return db.Write(ctx, by, func(tx *Tx) error {
+		tx.attempts(ActionUnassign, objectMapping, id, 0)
+		return tx.unassign("id = ?", id)
+	})
 }
 
 // Removal is the body that removes a doctor from a patient.
@@ -164,16 +217,60 @@ func (db *DB) UnassignDoctor(ctx context.Context, by Actor, patient int64, chang
 	if err != nil {
 		return err
 	}
-	return db.unassign(ctx, by, "patient_id = ? AND doctor_id = ?", patient, in.DoctorID)
+	return db.Write(ctx, by, func(tx *Tx) error {
+		tx.attempts(ActionUnassign, objectMapping, 0, patient)
+		return tx.unassign("patient_id = ? AND doctor_id = ?", patient, in.DoctorID)
+	})
 }
 
-func (db *DB) unassign(ctx context.Context, by Actor, where string, args ...any) error {
-	return db.Write(ctx, by, func(tx *Tx) error {
-		var m Mapping
-		q := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Scopes(by.sees("owner_id"))
-		if err := q.Where(where, args...).Take(&m).Error; err != nil {
-			return err
-		}
-		return tx.hide(&Mapping{}, "id = ?", m.ID)
-	})
+func (tx *Tx) unassign(where string, args ...any) error {
+	var m Mapping
+	q := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Scopes(tx.By.sees("owner_id"))
+	if err := q.Where(where, args...).Take(&m).Error; err != nil {
+		return err
+	}
+	if err := tx.hide(&Mapping{}, m.ID); err != nil {
+		return err
+	}
+	return tx.recordMappings(ActionUnassign, []Mapping{m})
+}
+
+// hideMappings removes the assignments of a patient or doctor that is being deleted.
+func (tx *Tx) hideMappings(with, where string, id int64) error {
+	var gone []Mapping
+	if err := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Where(where, id).Order("id").Find(&gone).Error; err != nil {
+		return err
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	err := tx.Model(&Mapping{}).Where(where, id).UpdateColumns(map[string]any{"deleted_at": tx.Now, "removed_with": with}).Error
+	if err != nil {
+		return err
+	}
+	return tx.recordMappings(ActionUnassign, gone)
+}
+
+// unhideMappings brings back the assignments that went with a patient or doctor. Where the other side has been deleted
+// since, the assignment now waits for that one to be restored.
+func (tx *Tx) unhideMappings(with, where string, id int64) error {
+	other, others, column := objectDoctor, "doctors", "doctor_id"
+	if with == objectDoctor {
+		other, others, column = objectPatient, "patients", "patient_id"
+	}
+	gone := func() *gorm.DB {
+		return tx.Unscoped().Model(&Mapping{}).Where(where, id).Where("removed_with = ?", with)
+	}
+	deleted := "EXISTS (SELECT 1 FROM " + others + " AS other WHERE other.id = mappings." + column + " AND other.deleted_at IS NOT NULL)"
+	if err := gone().Where(deleted).UpdateColumn("removed_with", other).Error; err != nil {
+		return err
+	}
+	var back []Mapping
+	if err := gone().Order("id").Find(&back).Error; err != nil || len(back) == 0 {
+		return err
+	}
+	if err := gone().UpdateColumns(map[string]any{"deleted_at": nil, "removed_with": ""}).Error; err != nil {
+		return err
+	}
+	return tx.recordMappings(ActionAssign, back)
 }

@@ -13,7 +13,7 @@ import (
 const migrationLock = 0x636c696e6963 // "clinic"
 
 // tables, each after those it refers to.
-var tables = []any{&User{}, &Session{}, &RefreshToken{}, &LoginFailure{}, &Patient{}, &Doctor{}, &Mapping{}}
+var tables = []any{&User{}, &Session{}, &RefreshToken{}, &LoginFailure{}, &Patient{}, &Doctor{}, &Mapping{}, &Event{}, &Seal{}, &IdempotencyKey{}}
 
 func migratePostgres(ctx context.Context, g *gorm.DB) error {
 	return g.WithContext(ctx).Connection(func(one *gorm.DB) (err error) {
@@ -58,5 +58,16 @@ func migrate(g *gorm.DB) error {
 	if err := g.AutoMigrate(tables...); err != nil {
 		return fmt.Errorf("migration: %w", err)
 	}
-	return nil
+	if err := appendOnly(g); err != nil {
+		return fmt.Errorf("migration: %w", err)
+	}
+	return indexShownPatients(g)
+}
+
+// indexShownPatients makes "who was shown this patient in a list?" quick. SQLite has no index for that.
+func indexShownPatients(g *gorm.DB) error {
+	if g.Name() != "postgres" || g.Migrator().HasIndex(&Event{}, "events_patients") {
+		return nil
+	}
+	return g.Exec("CREATE INDEX events_patients ON events USING gin (patient_ids) WHERE patient_ids IS NOT NULL").Error
 }

@@ -43,10 +43,11 @@ type PatientUpdate struct {
 }
 
 var patientList = listing{
-	table:   "patients",
-	columns: columns[Patient]("patients"),
-	search:  "patients.search_text",
-	newest:  "patients.created_at",
+	table:     "patients",
+	columns:   columns[Patient]("patients"),
+	search:    "patients.search_text",
+	deletable: true,
+	newest:    "patients.created_at",
 	orderings: map[string]string{
 		"name": "patients.name_key", "created_at": "patients.created_at", "updated_at": "patients.updated_at",
 	},
@@ -59,14 +60,23 @@ var patientList = listing{
 
 // Patients lists the actor's own patients; all of them for staff.
 func (db *DB) Patients(ctx context.Context, by Actor, values url.Values) (*Page[Patient], error) {
-	return list[Patient, Patient](ctx, db.read, patientList, values, by.sees("patients.created_by"))
+	page, err := list[Patient, Patient](ctx, db.read, by, patientList, values, by.sees("patients.created_by"))
+	if err != nil {
+		return nil, err
+	}
+	e := by.event(now(), ActionList, objectPatient, 0)
+	e.PatientIDs = make(IDs, len(page.Results))
+	for i, p := range page.Results {
+		e.PatientIDs[i] = p.ID
+	}
+	return page, db.audited(e, nil)
 }
 
 // Patient finds one patient that the actor may see.
 func (db *DB) Patient(ctx context.Context, by Actor, id int64) (*Patient, error) {
 	var p Patient
 	err := db.read.WithContext(ctx).Select(patientList.columns).Scopes(by.sees("created_by")).Where("id = ?", id).Take(&p).Error
-	return &p, Classify(err)
+	return &p, db.audited(by.event(now(), ActionRead, objectPatient, id), err)
 }
 
 // CreatePatient stores a patient that belongs to the actor.
@@ -76,10 +86,16 @@ func (db *DB) CreatePatient(ctx context.Context, by Actor, change Change[Patient
 		return nil, err
 	}
 	var p *Patient
-	err = db.Write(ctx, by, func(tx *Tx) error {
-		p = &Patient{PatientFields: in, CreatedBy: by.ID, CreatedAt: tx.Now, UpdatedAt: tx.Now, Version: 1}
-		p.index()
-		return tx.Create(p).Error
+	err = db.Write(ctx, by, func(tx *Tx) (err error) {
+		p, err = once(tx, func() (*Patient, error) {
+			p := &Patient{PatientFields: in, CreatedBy: by.ID, CreatedAt: tx.Now, UpdatedAt: tx.Now, Version: 1}
+			p.index()
+			if err := tx.Create(p).Error; err != nil {
+				return nil, err
+			}
+			return p, tx.record(ActionCreate, objectPatient, p.ID, diff(nil, p.PatientFields))
+		})
+		return err
 	})
 	return p, err
 }
@@ -89,7 +105,11 @@ func (db *DB) CreatePatient(ctx context.Context, by Actor, change Change[Patient
 func (db *DB) UpdatePatient(ctx context.Context, by Actor, id int64, change Change[PatientUpdate]) (*Patient, error) {
 	var p Patient
 	err := db.Write(ctx, by, func(tx *Tx) error {
+		tx.attempts(ActionUpdate, objectPatient, id, id)
 		if err := tx.lock(&p, id, by.sees("created_by")); err != nil {
+			return err
+		}
+		if err := tx.check(p.ETag()); err != nil {
 			return err
 		}
 		before := PatientUpdate{p.PatientFields, p.CreatedBy}
@@ -105,7 +125,10 @@ func (db *DB) UpdatePatient(ctx context.Context, by Actor, id int64, change Chan
 		}
 		p.PatientFields, p.CreatedBy, p.UpdatedAt, p.Version = in.PatientFields, in.CreatedBy, tx.Now, p.Version+1
 		p.index()
-		return tx.store(&p)
+		if err := tx.store(&p); err != nil {
+			return err
+		}
+		return tx.record(ActionUpdate, objectPatient, id, diff(&before, in))
 	})
 	return &p, err
 }
@@ -123,16 +146,48 @@ func (tx *Tx) handOver(patient, owner int64, wrong Fields) error {
 // DeletePatient hides a patient together with its assignments.
 func (db *DB) DeletePatient(ctx context.Context, by Actor, id int64) error {
 	return db.Write(ctx, by, func(tx *Tx) error {
+		tx.attempts(ActionDelete, objectPatient, id, id)
 		var p Patient
 		if err := tx.lock(&p, id, by.sees("created_by")); err != nil {
 			return err
 		}
-		if err := tx.hide(&Mapping{}, "patient_id = ?", id); err != nil {
+		if err := tx.check(p.ETag()); err != nil {
 			return err
 		}
-		return tx.hide(&Patient{}, "id = ?", id)
+		if err := tx.hide(&Patient{}, id); err != nil {
+			return err
+		}
+		if err := tx.record(ActionDelete, objectPatient, id, Changes{}); err != nil {
+			return err
+		}
+		return tx.hideMappings(objectPatient, "patient_id = ?", id)
 	})
 }
+
+// RestorePatient undoes a deletion, with the assignments that went with it. It is for staff.
+func (db *DB) RestorePatient(ctx context.Context, by Actor, id int64) (*Patient, error) {
+	if !by.IsStaff {
+		return nil, ErrForbidden
+	}
+	var p Patient
+	err := db.Write(ctx, by, func(tx *Tx) error {
+		tx.attempts(ActionRestore, objectPatient, id, id)
+		if err := tx.lock(&p, id, deletedToo); err != nil || !p.DeletedAt.Valid {
+			return err
+		}
+		if err := tx.unhide(&Patient{}, id); err != nil {
+			return err
+		}
+		if err := tx.record(ActionRestore, objectPatient, id, Changes{}); err != nil {
+			return err
+		}
+		return tx.unhideMappings(objectPatient, "patient_id = ?", id)
+	})
+	return &p, err
+}
+
+// ETag is the patient's version as an entity tag.
+func (p *Patient) ETag() string { return ETag(p.Version) }
 
 // index fills the columns that searches and orderings use.
 func (p *Patient) index() {

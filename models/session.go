@@ -94,8 +94,9 @@ func (db *DB) Refresh(ctx context.Context, by Actor, change Change[RefreshReques
 		return nil, err
 	}
 	var out *SignIn
+	reused := false
 	err = db.Write(ctx, by, func(tx *Tx) error {
-		out = nil
+		out, reused = nil, false
 		var t RefreshToken
 		err := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Where("hash = ?", hashToken(in.Refresh)).Take(&t).Error
 		if err != nil {
@@ -115,12 +116,14 @@ func (db *DB) Refresh(ctx context.Context, by Actor, change Change[RefreshReques
 				return err
 			}
 		case db.refreshGrace == 0 || tx.Now.Sub(*t.SpentAt) >= db.refreshGrace: // the other's clock may be ahead
-			return tx.endSessions("id = ?", t.SessionID) // and out stays nil
+			reused = true
+			return tx.endSessions("id = ?", t.SessionID)
 		}
 		out = &SignIn{User: *s.User, SessionID: t.SessionID, Refresh: next}
 		return nil
 	})
-	if err == nil && out == nil {
+	if err == nil && reused {
+		db.revocations.Add(1)
 		err = errRefreshNotValid
 	}
 	return out, err
@@ -155,6 +158,16 @@ func (db *DB) SessionUser(ctx context.Context, session, user int64) (*User, erro
 	return &u, Classify(err)
 }
 
+// Revocations counts what has ended sessions or changed accounts through this instance. What was known of an account
+// before is to be forgotten when it has grown.
+func (db *DB) Revocations() int64 { return db.revocations.Load() }
+
+// revoke is Write for what ends sessions or changes accounts.
+func (db *DB) revoke(ctx context.Context, by Actor, fn func(tx *Tx) error) error {
+	defer db.revocations.Add(1)
+	return db.Write(ctx, by, fn)
+}
+
 var sessionList = listing{
 	table:   "sessions",
 	columns: columns[Session]("sessions"),
@@ -166,7 +179,7 @@ var sessionList = listing{
 
 // Sessions lists where the actor's account is signed in.
 func (db *DB) Sessions(ctx context.Context, by Actor, values url.Values) (*Page[Session], error) {
-	page, err := list[Session, Session](ctx, db.read, sessionList, values, func(q *gorm.DB) *gorm.DB {
+	page, err := list[Session, Session](ctx, db.read, by, sessionList, values, func(q *gorm.DB) *gorm.DB {
 		return q.Where("user_id = ? AND ended_at IS NULL AND expires_at > ?", by.ID, now())
 	})
 	if err != nil {
@@ -180,7 +193,7 @@ func (db *DB) Sessions(ctx context.Context, by Actor, values url.Values) (*Page[
 
 // EndSession signs the actor's account out of one of its sessions.
 func (db *DB) EndSession(ctx context.Context, by Actor, id int64) error {
-	return db.Write(ctx, by, func(tx *Tx) error {
+	return db.revoke(ctx, by, func(tx *Tx) error {
 		var s Session
 		if err := tx.lock(&s, id, func(q *gorm.DB) *gorm.DB { return q.Where("user_id = ? AND ended_at IS NULL", by.ID) }); err != nil {
 			return err

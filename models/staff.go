@@ -25,7 +25,7 @@ func (db *DB) Users(ctx context.Context, by Actor, values url.Values) (*Page[Use
 	if !by.IsStaff {
 		return nil, ErrForbidden
 	}
-	return list[User, User](ctx, db.read, userList, values, everyone)
+	return list[User, User](ctx, db.read, by, userList, values, everyone)
 }
 
 // User finds one account, for staff.
@@ -51,7 +51,7 @@ func (db *DB) UpdateUser(ctx context.Context, by Actor, id int64, change Change[
 		return nil, ErrForbidden
 	}
 	var u User
-	err := db.Write(ctx, by, func(tx *Tx) error {
+	err := db.revoke(ctx, by, func(tx *Tx) error {
 		if err := tx.serialize("staff"); err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (db *DB) SetPassword(ctx context.Context, username, password string) error 
 	if err != nil {
 		return err
 	}
-	return db.Write(ctx, Actor{}, func(tx *Tx) error {
+	return db.revoke(ctx, Actor{}, func(tx *Tx) error {
 		if err := tx.serialize("login " + accountOf(u.ID)); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,8 @@ type Actor struct {
 	Address   string // of the client
 	Network   string // what counts as one client: an IPv4 address, or the /64 of an IPv6 address
 	UserAgent string
+	IfMatch   string // the If-Match header
+	Retry     *Retry // the Idempotency-Key header, if there was one
 }
 
 // sees narrows a query to the rows that belong to the actor; staff see all.
@@ -35,21 +38,60 @@ func (a Actor) sees(owner string) func(*gorm.DB) *gorm.DB {
 // Tx is one transaction of one actor, at one time.
 type Tx struct {
 	*gorm.DB
-	By  Actor
-	Now time.Time
+	By      Actor
+	Now     time.Time
+	attempt *Event // what is audited if the transaction fails
 }
 
 // Write runs fn in a transaction of its own. Every change to the data passes here, and nothing of it is kept unless
 // all of it is. fn runs again if the database ended it in favour of another, so it must build what it stores itself.
 func (db *DB) Write(ctx context.Context, by Actor, fn func(tx *Tx) error) error {
 	for try := 1; ; try++ {
-		err := db.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-			return fn(&Tx{DB: tx, By: by, Now: now()})
+		var tx *Tx
+		err := db.write.WithContext(ctx).Transaction(func(g *gorm.DB) error {
+			tx = &Tx{DB: g, By: by, Now: now()}
+			return fn(tx)
 		})
-		if try == 5 || !isRetryable(err) {
-			return Classify(err)
+		if try < 5 && isRetryable(err) {
+			continue
+		}
+		if err != nil && tx != nil && tx.attempt != nil {
+			return db.audited(*tx.attempt, err)
+		}
+		return Classify(err)
+	}
+}
+
+// attempts says what the transaction is about to do, so that the audit trail tells of it even if it is refused.
+func (tx *Tx) attempts(action, object string, id, patient int64) {
+	e := tx.By.event(tx.Now, action, object, id)
+	if patient != 0 {
+		e.PatientID = &patient
+	}
+	tx.attempt = &e
+}
+
+// check refuses to go on if the client wanted to change another version than the one that is there.
+func (tx *Tx) check(etag string) error {
+	if tx.By.IfMatch == "" || Matches(tx.By.IfMatch, etag) {
+		return nil
+	}
+	return &Error{Code: PreconditionFailed, Detail: "Somebody else has changed this meanwhile. Get it again, then repeat your change."}
+}
+
+// ETag spells a version as an entity tag.
+func ETag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
+
+// Matches tells whether an If-Match or If-None-Match header names an entity tag: * does, and a weak tag counts as its
+// strong form (proxies that compress weaken tags).
+func Matches(header, etag string) bool {
+	for tag := range strings.SplitSeq(header, ",") {
+		tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
+		if tag == "*" || tag == etag {
+			return true
 		}
 	}
+	return false
 }
 
 // lock loads one row into dest and keeps others from changing it until the transaction ends. (SQLite has one writer
@@ -80,10 +122,18 @@ func (tx *Tx) store(row any) error {
 	return done.Error
 }
 
-// hide marks the rows of a table as deleted; nothing is ever erased.
-func (tx *Tx) hide(table any, where string, arg any) error {
-	return tx.Model(table).Where(where, arg).UpdateColumn("deleted_at", tx.Now).Error
+// hide marks a row as deleted; nothing is ever erased.
+func (tx *Tx) hide(table any, id int64) error {
+	return tx.Model(table).Where("id = ?", id).UpdateColumn("deleted_at", tx.Now).Error
 }
+
+// unhide brings a deleted row back.
+func (tx *Tx) unhide(table any, id int64) error {
+	return tx.Unscoped().Model(table).Where("id = ?", id).UpdateColumn("deleted_at", nil).Error
+}
+
+// deletedToo lets a query find deleted rows as well.
+func deletedToo(q *gorm.DB) *gorm.DB { return q.Unscoped() }
 
 // Folded is a column of folded text that both databases order by code point.
 type Folded string

@@ -101,7 +101,7 @@ func raceLost(err error, detail string) error {
 // UpdateProfile applies change to the actor's own account.
 func (db *DB) UpdateProfile(ctx context.Context, by Actor, change Change[ProfileFields]) (*User, error) {
 	var u User
-	err := db.Write(ctx, by, func(tx *Tx) error {
+	err := db.revoke(ctx, by, func(tx *Tx) error {
 		if err := tx.lock(&u, by.ID); err != nil {
 			return err
 		}

@@ -33,6 +33,7 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (http.Handler, err
 	patients := controllers.Patients{DB: db}
 	doctors := controllers.Doctors{DB: db}
 	users := controllers.Users{DB: db}
+	audit := controllers.Audit{DB: db}
 	mappings := controllers.Mappings{DB: db}
 
 	r.GET("/healthz", h(health.Live))
@@ -44,7 +45,7 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (http.Handler, err
 	public.POST("/auth/refresh", h(auth.Refresh))
 	r.POST("/api/auth/verify", h(auth.Verify))
 
-	api := r.Group("/api", tokens.Require()...)
+	api := r.Group("/api", tokens.Require)
 	api.GET("/auth/me", h(auth.Me))
 	api.PATCH("/auth/me", h(auth.UpdateMe))
 	api.POST("/auth/password", h(auth.Password))
@@ -58,6 +59,8 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (http.Handler, err
 	api.PUT("/patients/:id", h(patients.Replace))
 	api.PATCH("/patients/:id", h(patients.Update))
 	api.DELETE("/patients/:id", h(patients.Delete))
+	api.GET("/patients/:id/history", h(patients.History))
+	api.POST("/patients/:id/restore", h(patients.Restore))
 
 	api.POST("/doctors", h(doctors.Create))
 	api.GET("/doctors", h(doctors.List))
@@ -65,6 +68,8 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (http.Handler, err
 	api.PUT("/doctors/:id", h(doctors.Replace))
 	api.PATCH("/doctors/:id", h(doctors.Update))
 	api.DELETE("/doctors/:id", h(doctors.Delete))
+	api.GET("/doctors/:id/history", h(doctors.History))
+	api.POST("/doctors/:id/restore", h(doctors.Restore))
 
 	api.POST("/mappings", h(mappings.Create))
 	api.GET("/mappings", h(mappings.List))
@@ -80,6 +85,7 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (http.Handler, err
 	api.GET("/users/:id", h(users.Retrieve))
 	api.PATCH("/users/:id", h(users.Update))
 	api.POST("/users/:id/unlock", h(users.Unlock))
+	api.GET("/audit", h(audit.List))
 
 	return canonical(r), nil
 }

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"healthcare/config"
+	"healthcare/models"
+)
+
+// backup is the subcommand that writes, or checks, a backup.
+func backup() *cobra.Command {
+	var check bool
+	cmd := &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Back the database up while the server runs, or check a backup with --check",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if check {
+				return transfer(cmd, models.CheckBackup, args[0], "The backup of %s restores: %d rows, all as they were.\n")
+			}
+			return transfer(cmd, models.Backup, args[0], "Backup made %s: %d rows.\n")
+		},
+	}
+	cmd.Flags().BoolVar(&check, "check", false, "restore FILE into a throw-away database and compare")
+	return cmd
+}
+
+// restore is the subcommand that puts a backup into an empty database.
+func restore() *cobra.Command {
+	return &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Restore a backup into the configured database, which must be empty",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return transfer(cmd, models.Restore, args[0], "The backup of %s is restored: %d rows.\n")
+		},
+	}
+}
+
+type transferFunc func(context.Context, *config.Config, string, models.Progress) (*models.Manifest, error)
+
+func transfer(cmd *cobra.Command, do transferFunc, file, says string) error {
+	cfg, err := config.Load(os.Environ(), ".env")
+	if err != nil {
+		return err
+	}
+	m, err := do(cmd.Context(), cfg, file, progress(cmd, cmd.Name()))
+	if err != nil {
+		return err
+	}
+	cmd.Printf(says, m.MadeAt.Format("2006-01-02 15:04:05 MST"), m.Rows())
+	return nil
+}
+
+// progress shows how far some work is, on a terminal.
+func progress(cmd *cobra.Command, what string) models.Progress {
+	if !term.IsTerminal(int(os.Stderr.Fd())) {
+		return func(int64, int64) {}
+	}
+	return func(done, of int64) {
+		cmd.PrintErrf("\r%s: %d %%", what, 100*done/max(1, of))
+		if done == of {
+			cmd.PrintErrln()
+		}
+	}
+}
+
+// audit is the subcommand that proves the audit trail.
+func audit() *cobra.Command {
+	cmd := &cobra.Command{Use: "audit", Short: "Look after the audit trail"}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "verify",
+		Short: "Prove that no sealed event was changed or removed",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withDatabase(cmd.Context(), func(db *models.DB) error {
+				report, err := db.VerifyAudit(cmd.Context(), progress(cmd, "audit verify"))
+				if err != nil {
+					return fmt.Errorf("THE AUDIT TRAIL IS BROKEN: %w", err)
+				}
+				cmd.Printf("%d events are sealed and unchanged, in %d seals; %d are not sealed yet.\n", report.Events, report.Seals, report.Unsealed)
+				cmd.Printf("The newest seal is %s.\n", report.Last)
+				cmd.Println("This cannot show whether the newest seals were cut off together with their events (keep the line above" +
+					" elsewhere to see that), nor what a holder of the key has made up.")
+				return nil
+			})
+		},
+	})
+	return cmd
+}

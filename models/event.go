@@ -1,0 +1,261 @@
+package models
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"reflect"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
+)
+
+// Event says who did what, when and from where. Events are only ever added; they are both the history of a record
+// and the audit trail. A write's event is stored in the write's own transaction, a read's within a second.
+type Event struct {
+	ID     int64     `json:"id" gorm:"index:events_at,priority:2;index:events_patient,priority:2;index:events_object,priority:3;index:events_user,priority:2"`
+	At     time.Time `json:"at" gorm:"not null;index:events_at,priority:1"`
+	UserID *int64    `json:"-" gorm:"index:events_user,priority:1"`
+	Action string    `json:"action" gorm:"not null"`
+	Object string    `json:"object" gorm:"not null;index:events_object,priority:2"`
+	// ObjectID is null for a list.
+	ObjectID *int64 `json:"object_id" gorm:"index:events_object,priority:1,where:object_id IS NOT NULL"`
+	// PatientID is whose data it was about, PatientIDs which patients a list showed.
+	PatientID  *int64  `json:"-" gorm:"index:events_patient,priority:1,where:patient_id IS NOT NULL"`
+	PatientIDs IDs     `json:"patient_ids"`
+	Changes    Changes `json:"-" gorm:"not null"`
+	Address    string  `json:"address" gorm:"not null"`
+	Outcome    string  `json:"outcome" gorm:"not null"`
+	RequestID  string  `json:"request_id" gorm:"not null"`
+}
+
+// The actions of events: those of a history first.
+const (
+	ActionCreate   = "create"
+	ActionUpdate   = "update"
+	ActionDelete   = "delete"
+	ActionRestore  = "restore"
+	ActionAssign   = "assign"
+	ActionUnassign = "unassign"
+	ActionRead     = "read"
+	ActionList     = "list"
+)
+
+const (
+	objectPatient = "patient"
+	objectDoctor  = "doctor"
+	objectMapping = "mapping"
+	outcomeOK     = "ok"
+)
+
+// IDs is a list of ids: bigint[] on PostgreSQL, a JSON array on SQLite, which both can look into.
+type IDs []int64
+
+// GormDataType tells GORM that this is a type of our own.
+func (IDs) GormDataType() string { return "ids" }
+
+// GormDBDataType names the column's type.
+func (IDs) GormDBDataType(db *gorm.DB, _ *schema.Field) string {
+	if db.Name() == "postgres" {
+		return "bigint[]"
+	}
+	return "text"
+}
+
+// GormValue is what is stored.
+func (ids IDs) GormValue(_ context.Context, db *gorm.DB) clause.Expr {
+	if ids == nil {
+		return clause.Expr{SQL: "NULL"}
+	}
+	text, _ := json.Marshal([]int64(ids)) // of integers: cannot fail
+	if db.Name() == "postgres" {
+		text[0], text[len(text)-1] = '{', '}'
+		return clause.Expr{SQL: "?::bigint[]", Vars: []any{string(text)}}
+	}
+	return clause.Expr{SQL: "?", Vars: []any{string(text)}}
+}
+
+// Scan reads either form.
+func (ids *IDs) Scan(src any) error {
+	text, ok := src.(string)
+	if raw, isRaw := src.([]byte); isRaw {
+		text, ok = string(raw), true
+	}
+	if src == nil || !ok {
+		*ids = nil
+		return nil
+	}
+	if text[0] == '{' {
+		text = "[" + text[1:len(text)-1] + "]"
+	}
+	return json.Unmarshal([]byte(text), (*[]int64)(ids))
+}
+
+// Changes tells of each changed field from what to what it changed.
+type Changes map[string]FromTo
+
+// FromTo is the change of one field.
+type FromTo struct {
+	From any `json:"from"`
+	To   any `json:"to"`
+}
+
+// GormDataType makes the column plain text, so that what is sealed is read back byte by byte.
+func (Changes) GormDataType() string { return "text" }
+
+// Value is what is stored.
+func (c Changes) Value() (driver.Value, error) {
+	if c == nil {
+		return "", nil
+	}
+	text, err := json.Marshal(c)
+	return string(text), err
+}
+
+// Scan reads what is stored.
+func (c *Changes) Scan(src any) error {
+	*c = nil
+	switch v := src.(type) {
+	case string:
+		if v == "" {
+			return nil
+		}
+		return json.Unmarshal([]byte(v), c)
+	case []byte:
+		return c.Scan(string(v))
+	}
+	return fmt.Errorf("changes cannot be read from %T", src)
+}
+
+// diff lists the fields in which two structs of one type differ, by their JSON names; without a before, those of
+// after that are not empty.
+func diff[T any](before *T, after T) Changes {
+	changes := Changes{}
+	to := reflect.ValueOf(after)
+	for _, f := range reflect.VisibleFields(to.Type()) {
+		name := f.Tag.Get("json")
+		if name == "" || name == "-" {
+			continue
+		}
+		new := to.FieldByIndex(f.Index)
+		if before == nil {
+			if !new.IsZero() {
+				changes[name] = FromTo{nil, new.Interface()}
+			}
+			continue
+		}
+		old := reflect.ValueOf(*before).FieldByIndex(f.Index)
+		if !reflect.DeepEqual(old.Interface(), new.Interface()) {
+			changes[name] = FromTo{old.Interface(), new.Interface()}
+		}
+	}
+	return changes
+}
+
+// event starts an event of the actor's.
+func (a Actor) event(at time.Time, action, object string, id int64) Event {
+	e := Event{At: at, Action: action, Object: object, Address: a.Address, Outcome: outcomeOK, RequestID: a.RequestID}
+	if a.ID != 0 {
+		e.UserID = &a.ID
+	}
+	if id != 0 {
+		e.ObjectID = &id
+	}
+	if object == objectPatient {
+		e.PatientID = e.ObjectID
+	}
+	return e
+}
+
+// record stores the event of a write in the write's transaction.
+func (tx *Tx) record(action, object string, id int64, changes Changes) error {
+	e := tx.By.event(tx.Now, action, object, id)
+	e.Changes = changes
+	return tx.Create(&e).Error
+}
+
+// recordMappings stores an event for each of these assignments; they belong to the history of their patients.
+func (tx *Tx) recordMappings(action string, mappings []Mapping) error {
+	if len(mappings) == 0 {
+		return nil
+	}
+	events := make([]Event, len(mappings))
+	for i, m := range mappings {
+		events[i] = tx.By.event(tx.Now, action, objectMapping, m.ID)
+		events[i].PatientID = &m.PatientID
+		doctor := FromTo{nil, m.DoctorID}
+		if action == ActionUnassign {
+			doctor = FromTo{m.DoctorID, nil}
+		}
+		events[i].Changes = Changes{"doctor_id": doctor}
+	}
+	return tx.CreateInBatches(events, eventBatch).Error
+}
+
+// eventBatch is how many events one statement inserts; both databases limit the parameters of a statement.
+const eventBatch = 500
+
+// UserName is an account in a history or an audit trail.
+type UserName struct {
+	ID       int64  `json:"id"`
+	Username string `json:"username"`
+}
+
+// HistoryEntry is one line in the history of a record.
+type HistoryEntry struct {
+	At      time.Time `json:"at"`
+	By      UserName  `json:"by" gorm:"embedded;embeddedPrefix:by_"`
+	Action  string    `json:"action"`
+	Changes Changes   `json:"changes"`
+}
+
+var historyList = listing{
+	table:     "events",
+	columns:   "events.at, users.id AS by_id, users.username AS by_username, events.action, events.changes",
+	joins:     "LEFT JOIN users ON users.id = events.user_id",
+	newest:    "events.at",
+	orderings: map[string]string{"created_at": "events.at"},
+}
+
+var historyActions = []string{ActionCreate, ActionUpdate, ActionDelete, ActionRestore, ActionAssign, ActionUnassign}
+
+// PatientHistory lists what happened to a patient and to its assignments; staff see that of deleted ones too.
+func (db *DB) PatientHistory(ctx context.Context, by Actor, id int64, values url.Values) (*Page[HistoryEntry], error) {
+	var page *Page[HistoryEntry]
+	var p Patient
+	err := db.history(ctx, by).Scopes(by.sees("created_by")).Where("id = ?", id).Take(&p).Error
+	if err == nil {
+		page, err = list[Event, HistoryEntry](ctx, db.read, by, historyList, values, func(q *gorm.DB) *gorm.DB {
+			return q.Where("events.patient_id = ? AND events.action IN ? AND events.outcome = ?", id, historyActions, outcomeOK)
+		})
+	}
+	return page, db.audited(by.event(now(), ActionRead, objectPatient, id), err)
+}
+
+// DoctorHistory lists what happened to a doctor, for its creator and staff.
+func (db *DB) DoctorHistory(ctx context.Context, by Actor, id int64, values url.Values) (*Page[HistoryEntry], error) {
+	var d Doctor
+	if err := db.history(ctx, by).Where("id = ?", id).Take(&d).Error; err != nil {
+		return nil, Classify(err)
+	}
+	if d.CreatedBy != by.ID && !by.IsStaff {
+		return nil, ErrForbidden
+	}
+	return list[Event, HistoryEntry](ctx, db.read, by, historyList, values, func(q *gorm.DB) *gorm.DB {
+		return q.Where("events.object_id = ? AND events.object = ? AND events.action IN ? AND events.outcome = ?",
+			id, objectDoctor, historyActions, outcomeOK)
+	})
+}
+
+// history queries the rows whose history the actor may read: deleted ones are for staff.
+func (db *DB) history(ctx context.Context, by Actor) *gorm.DB {
+	q := db.read.WithContext(ctx)
+	if by.IsStaff {
+		return q.Unscoped()
+	}
+	return q
+}

@@ -1,0 +1,76 @@
+package models
+
+import (
+	"encoding/json"
+	"time"
+
+	"gorm.io/gorm/clause"
+)
+
+// IdempotencyKey remembers what a creation answered, for 24 hours, per account and route. It is stored in the
+// transaction that created, so that either both are there or neither.
+type IdempotencyKey struct {
+	UserID    int64     `gorm:"primaryKey;autoIncrement:false"`
+	Route     string    `gorm:"primaryKey"`
+	Key       string    `gorm:"primaryKey"`
+	BodyHash  string    `gorm:"not null"`
+	Answer    string    `gorm:"not null"`
+	CreatedAt time.Time `gorm:"not null;index:idempotency_keys_created"`
+	User      *User     `gorm:"constraint:OnUpdate:RESTRICT,OnDelete:RESTRICT"`
+}
+
+const rememberFor = 24 * time.Hour
+
+// Retry is what a client sent to make a creation safe to repeat.
+type Retry struct {
+	Key      string // of the Idempotency-Key header
+	Route    string
+	BodyHash string
+	Replayed bool // set when the answer is that of an earlier request
+}
+
+var errKeyReused = &Error{Code: KeyReused, Detail: "This Idempotency-Key was used before with another body."}
+
+// once runs a creation, or returns what the earlier one with the same key made. A racing one waits here for the
+// first to commit or to roll back. Failures are not remembered, because they roll back.
+func once[T any](tx *Tx, creation func() (*T, error)) (*T, error) {
+	retry := tx.By.Retry
+	if retry == nil {
+		return creation()
+	}
+	retry.Replayed = false
+	key := IdempotencyKey{UserID: tx.By.ID, Route: retry.Route, Key: retry.Key, BodyHash: retry.BodyHash, CreatedAt: tx.Now}
+	mine := tx.Where("user_id = ? AND route = ? AND key = ?", key.UserID, key.Route, key.Key)
+	if err := mine.Where("created_at < ?", tx.Now.Add(-rememberFor)).Delete(&IdempotencyKey{}).Error; err != nil {
+		return nil, err
+	}
+	inserted := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&key)
+	if inserted.Error != nil {
+		return nil, inserted.Error
+	}
+	mine = tx.Where("user_id = ? AND route = ? AND key = ?", key.UserID, key.Route, key.Key)
+	if inserted.RowsAffected == 0 {
+		return replay[T](retry, mine.Take(&key).Error, &key)
+	}
+	made, err := creation()
+	if err != nil {
+		return nil, err
+	}
+	answer, err := json.Marshal(made)
+	if err != nil {
+		return nil, err
+	}
+	return made, mine.Model(&IdempotencyKey{}).UpdateColumn("answer", string(answer)).Error
+}
+
+func replay[T any](retry *Retry, err error, key *IdempotencyKey) (*T, error) {
+	if err != nil {
+		return nil, err
+	}
+	if key.BodyHash != retry.BodyHash {
+		return nil, errKeyReused
+	}
+	retry.Replayed = true
+	made := new(T)
+	return made, json.Unmarshal([]byte(key.Answer), made)
+}
