@@ -58,7 +58,7 @@ func TestHelpListsEverySubcommand(t *testing.T) {
 	for _, args := range [][]string{{"help"}, {"--help"}} {
 		code, out := api.cli("", args...)
 		assert.Equal(t, 0, code)
-		for _, command := range []string{"createadmin", "changepassword", "help"} {
+		for _, command := range []string{"audit", "backup", "changepassword", "createadmin", "demo", "help", "restore"} {
 			assert.Regexp(t, `(?m)^  `+command+` +\S`, out)
 		}
 	}

@@ -66,7 +66,7 @@ func TestBehindAProxyOnlyWhatTheProxyAddedCounts(t *testing.T) {
 func (c *Client) twoLines(above, below string) *Response {
 	c.t.Helper()
 	body := strings.NewReader(`{"username": "ana", "password": "` + password + `"}`)
-	req, err := http.NewRequestWithContext(c.t.Context(), "POST", c.api.URL+"/api/auth/login/", body)
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, c.api.URL+"/api/auth/login/", body)
 	require.NoError(c.t, err)
 	req.Header = http.Header{"Content-Type": {"application/json"}, "X-Forwarded-For": {above, below}}
 	return c.send(req)

@@ -113,7 +113,7 @@ func TestWeakPasswordsAreRefused(t *testing.T) {
 			"12345678":               {"This password is too common.", "This password is entirely numeric."},
 			"password":               {"This password is too common."},
 			"PassWord":               {"This password is too common."},
-			" trustno1 ":             {"This password is too common."},
+			"\ttrustno1":             {"This password is too common."},
 			"qwertyuiop":             {"This password is too common."},
 			"Konstantin":             {"The password is too similar to the username.", "The password is too similar to the email address.", "This password is too common."},
 			"konstantin7":            {"The password is too similar to the username.", "The password is too similar to the email address."},

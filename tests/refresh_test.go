@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -149,7 +148,7 @@ func TestOnlyRefreshTokensOfThisServerAreExchanged(t *testing.T) {
 		next := api.refresh(s.Refresh).Expect(http.StatusOK).JSON["refresh"].(string)
 		for name, token := range map[string]string{
 			"an access token": s.Token, "rubbish": "rubbish", "cut": next[:len(next)-1], "longer": next + "A",
-			"the hash that is kept": fmt.Sprint(oneText(api, "SELECT hash FROM refresh_tokens WHERE spent_at IS NULL AND session_id = 2")),
+			"the hash that is kept": oneText(api, "SELECT hash FROM refresh_tokens WHERE spent_at IS NULL AND session_id = 2"),
 		} {
 			r := api.refresh(token)
 			assert.Equal(t, http.StatusUnauthorized, r.Status, name)
