@@ -88,6 +88,9 @@ func (db *DB) Unlock(ctx context.Context, by Actor, id int64) (*User, error) {
 		return nil, err
 	}
 	return u, db.Write(ctx, by, func(tx *Tx) error {
+		if err := tx.serialize("login " + accountOf(id)); err != nil {
+			return err
+		}
 		return tx.Where("account = ?", accountOf(id)).Delete(&LoginFailure{}).Error
 	})
 }
