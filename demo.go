@@ -43,7 +43,7 @@ func fillWithDemo(cmd *cobra.Command, db *models.DB, force bool) error {
 	if err != nil {
 		return err
 	}
-	if users.Count > 0 && !force {
+	if *users.Count > 0 && !force {
 		return errors.New("the database has accounts already; to add the invented clinic all the same: healthcare demo --force")
 	}
 	user, err := registerDemo(ctx, db)

@@ -114,7 +114,7 @@ func serve(ctx context.Context, stdout, stderr io.Writer) error {
 	go db.KeepSealed(background, log)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-	_, _ = fmt.Fprintf(stdout, "Clinic API on http://%s/ with %s\nStop it with Ctrl+C.\n", listener.Addr(), cfg.Database)
+	_, _ = fmt.Fprintf(stdout, "Clinic API on http://%[1]s/ with %[2]s\nReference at http://%[1]s/docs\nStop it with Ctrl+C.\n", listener.Addr(), cfg.Database)
 
 	select {
 	case err := <-ended:

@@ -44,7 +44,7 @@ type Config struct {
 	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
 
 	// HashMemory is what one password hash takes, in KiB: OWASP's 19 MiB. Only tests choose less.
-	HashMemory uint32
+	HashMemory uint32 `env:"-"`
 }
 
 // Errors holds one sentence for each wrong variable; each begins with the variable's name and never quotes its value.

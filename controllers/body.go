@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
@@ -143,14 +144,21 @@ func decode[M, T any](b body, in *T, wrong models.Fields) models.Fields {
 
 // fieldsOf maps the JSON names of a struct's fields, those of embedded structs included.
 func fieldsOf[T any]() map[string]reflect.StructField {
+	t := reflect.TypeFor[T]()
+	if fields, ok := knownFields.Load(t); ok {
+		return fields.(map[string]reflect.StructField)
+	}
 	fields := map[string]reflect.StructField{}
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
+	for _, f := range reflect.VisibleFields(t) {
 		if name := f.Tag.Get("json"); name != "" && name != "-" {
 			fields[name] = f
 		}
 	}
+	knownFields.Store(t, fields)
 	return fields
 }
+
+var knownFields sync.Map // of fieldsOf, by type
 
 func required(f reflect.StructField) bool {
 	return strings.HasPrefix(f.Tag.Get("validate"), "required")

@@ -47,20 +47,36 @@ func wrongPairs(query string) models.Fields {
 
 // sendPage answers with a page and the absolute URLs of its neighbours, which keep the other parameters.
 func sendPage[T any](c *gin.Context, page *models.Page[T], values url.Values) {
-	if page.Number < page.Last {
-		page.Next = pageURL(c, values, page.Number+1)
-	}
-	if page.Number > 1 {
-		page.Previous = pageURL(c, values, page.Number-1)
+	if page.Number == 0 {
+		page.Next = cursorURL(c, values, page.NextCursor)
+		page.Previous = cursorURL(c, values, page.PreviousCursor)
+	} else {
+		page.Next = pageURL(c, values, page.Number+1, page.Last)
+		page.Previous = pageURL(c, values, page.Number-1, page.Last)
 	}
 	c.PureJSON(http.StatusOK, page)
 }
 
-func pageURL(c *gin.Context, values url.Values, number int) *string {
+func cursorURL(c *gin.Context, values url.Values, cursor string) *string {
+	if cursor == "" {
+		return nil
+	}
+	values.Set("cursor", cursor)
+	return absoluteURL(c, values)
+}
+
+func pageURL(c *gin.Context, values url.Values, number, last int) *string {
+	if number < 1 || number > last {
+		return nil
+	}
 	values.Set("page", strconv.Itoa(number))
 	if number == 1 {
 		values.Del("page")
 	}
+	return absoluteURL(c, values)
+}
+
+func absoluteURL(c *gin.Context, values url.Values) *string {
 	u := url.URL{Scheme: c.Request.URL.Scheme, Host: c.Request.Host, Path: c.Request.URL.Path + "/", RawQuery: values.Encode()}
 	s := u.String()
 	return &s

@@ -185,6 +185,34 @@ func (r *recorder) add(e Event) error {
 	return nil
 }
 
+// storeEvents inserts a batch. PostgreSQL takes it as arrays, so that the statement is the same for every size and
+// stays prepared.
+func storeEvents(tx *Tx, events []Event) error {
+	if tx.Name() != "postgres" {
+		return tx.CreateInBatches(events, eventBatch).Error
+	}
+	n := len(events)
+	at, users, actions, objects := make([]time.Time, n), make([]*int64, n), make([]string, n), make([]string, n)
+	objectIDs, patients, shown := make([]*int64, n), make([]*int64, n), make([]*string, n)
+	addresses, outcomes, requests := make([]string, n), make([]string, n), make([]string, n)
+	for i, e := range events {
+		at[i], users[i], actions[i], objects[i], objectIDs[i], patients[i] = e.At, e.UserID, e.Action, e.Object, e.ObjectID, e.PatientID
+		addresses[i], outcomes[i], requests[i] = e.Address, e.Outcome, e.RequestID
+		if e.PatientIDs != nil {
+			text := e.PatientIDs.postgres()
+			shown[i] = &text
+		}
+	}
+	// Past GORM, which would take an array for a list of parameters.
+	_, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, `INSERT INTO events
+		(at, user_id, action, object, object_id, patient_id, patient_ids, changes, address, outcome, request_id)
+		SELECT at, user_id, action, object, object_id, patient_id, patient_ids::bigint[], '', address, outcome, request_id
+		FROM unnest($1::timestamptz[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[])
+		AS e(at, user_id, action, object, object_id, patient_id, patient_ids, address, outcome, request_id)`,
+		at, users, actions, objects, objectIDs, patients, shown, addresses, outcomes, requests)
+	return err
+}
+
 // flush stores all that was added before it was called; on an error, all of it still waits.
 func (r *recorder) flush(ctx context.Context) error {
 	r.flushing.Lock()

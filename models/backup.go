@@ -217,7 +217,7 @@ func copySQLite(ctx context.Context, path, data string, progress Progress) (map[
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", path+sqlitePragmas)
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func Open(ctx context.Context, cfg *config.Config) (*DB, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	db.recorder = newRecorder(func(ctx context.Context, events []Event) error {
-		return db.Write(ctx, Actor{}, func(tx *Tx) error { return tx.CreateInBatches(events, eventBatch).Error })
+		return db.Write(ctx, Actor{}, func(tx *Tx) error { return storeEvents(tx, events) })
 	})
 	return db, nil
 }
@@ -135,10 +135,15 @@ func utcTimes(_ context.Context, conn *pgx.Conn) error {
 // SQLite's settings: every commit survives a power loss (synchronous=FULL), readers never wait for the writer (WAL),
 // and a transaction takes the write lock when it begins, so that it cannot lose it half-way.
 const (
-	sqlitePragmas = "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
-	sqliteWriter  = sqlitePragmas + "&_pragma=foreign_keys(1)&_txlock=immediate"
-	sqliteReader  = sqlitePragmas + "&_pragma=query_only(1)"
+	sqliteWriter = "&_pragma=foreign_keys(1)&_txlock=immediate"
+	sqliteReader = "&_pragma=query_only(1)"
+	sqliteWait   = 5 * time.Second
 )
+
+// sqliteDSN is the address of a file that waits so long while another process writes: no context ends this wait.
+func sqliteDSN(path string, wait time.Duration, more string) string {
+	return fmt.Sprintf("%s?_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)%s", path, wait.Milliseconds(), more)
+}
 
 func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
 	path := cfg.Database.SQLite
@@ -153,10 +158,11 @@ func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
 	if err := migrateSQLite(ctx, path); err != nil {
 		return err
 	}
-	if db.write, err = openGORM(sqlite.Open(path + sqliteWriter)); err != nil {
+	wait := min(sqliteWait, cfg.RequestTimeout)
+	if db.write, err = openGORM(sqlite.Open(sqliteDSN(path, wait, sqliteWriter))); err != nil {
 		return err
 	}
-	if db.read, err = openGORM(sqlite.Open(path + sqliteReader)); err != nil {
+	if db.read, err = openGORM(sqlite.Open(sqliteDSN(path, wait, sqliteReader))); err != nil {
 		return err
 	}
 	limitPool(db.write, 1)

@@ -63,7 +63,7 @@ func (db *DB) Doctor(ctx context.Context, _ Actor, id int64) (*Doctor, error) {
 // CreateDoctor adds a doctor to the directory.
 func (db *DB) CreateDoctor(ctx context.Context, by Actor, change Change[DoctorFields]) (*Doctor, error) {
 	var d *Doctor
-	err := db.Write(ctx, by, func(tx *Tx) (err error) {
+	err := db.creation(by)(ctx, by, func(tx *Tx) (err error) {
 		d, err = once(tx, func() (*Doctor, error) {
 			var in DoctorFields
 			if err := tx.checkDoctor(0, &in, change.apply(&in)); err != nil {
@@ -71,10 +71,7 @@ func (db *DB) CreateDoctor(ctx context.Context, by Actor, change Change[DoctorFi
 			}
 			d := &Doctor{DoctorFields: in, CreatedBy: by.ID, CreatedAt: tx.Now, UpdatedAt: tx.Now, Version: 1}
 			d.index()
-			if err := tx.Create(d).Error; err != nil {
-				return nil, raceLost(err, licenseTaken)
-			}
-			return d, tx.record(ActionCreate, objectDoctor, d.ID, diff(nil, d.DoctorFields))
+			return d, raceLost(tx.create(d, &d.ID, objectDoctor, diff(nil, d.DoctorFields)), licenseTaken)
 		})
 		return err
 	})
@@ -84,7 +81,7 @@ func (db *DB) CreateDoctor(ctx context.Context, by Actor, change Change[DoctorFi
 // UpdateDoctor applies change to a doctor of the actor's; what changes nothing keeps the version.
 func (db *DB) UpdateDoctor(ctx context.Context, by Actor, id int64, change Change[DoctorFields]) (*Doctor, error) {
 	var d Doctor
-	err := db.Write(ctx, by, func(tx *Tx) error {
+	err := db.WriteOne(ctx, by, func(tx *Tx) error {
 		if err := tx.lockOwnDoctor(&d, id, ActionUpdate); err != nil {
 			return err
 		}
@@ -95,10 +92,7 @@ func (db *DB) UpdateDoctor(ctx context.Context, by Actor, id int64, change Chang
 		changes := diff(&d.DoctorFields, in)
 		d.DoctorFields, d.UpdatedAt, d.Version = in, tx.Now, d.Version+1
 		d.index()
-		if err := tx.store(&d); err != nil {
-			return raceLost(err, licenseTaken)
-		}
-		return tx.record(ActionUpdate, objectDoctor, id, changes)
+		return raceLost(tx.update(&d, id, d.Version-1, objectDoctor, changes), licenseTaken)
 	})
 	return &d, err
 }

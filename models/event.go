@@ -71,12 +71,18 @@ func (ids IDs) GormValue(_ context.Context, db *gorm.DB) clause.Expr {
 	if ids == nil {
 		return clause.Expr{SQL: "NULL"}
 	}
-	text, _ := json.Marshal([]int64(ids)) // of integers: cannot fail
 	if db.Name() == "postgres" {
-		text[0], text[len(text)-1] = '{', '}'
-		return clause.Expr{SQL: "?::bigint[]", Vars: []any{string(text)}}
+		return clause.Expr{SQL: "?::bigint[]", Vars: []any{ids.postgres()}}
 	}
+	text, _ := json.Marshal([]int64(ids)) // of integers: cannot fail
 	return clause.Expr{SQL: "?", Vars: []any{string(text)}}
+}
+
+// postgres spells an array of PostgreSQL.
+func (ids IDs) postgres() string {
+	text, _ := json.Marshal([]int64(ids)) // of integers: cannot fail
+	text[0], text[len(text)-1] = '{', '}'
+	return string(text)
 }
 
 // Scan reads either form.

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 
@@ -30,6 +31,14 @@ type Retry struct {
 }
 
 var errKeyReused = &Error{Code: KeyReused, Detail: "This Idempotency-Key was used before with another body."}
+
+// creation is how a creation is written: with a key to remember, that is more than one row.
+func (db *DB) creation(by Actor) func(context.Context, Actor, func(*Tx) error) error {
+	if by.Retry == nil {
+		return db.WriteOne
+	}
+	return db.Write
+}
 
 // once runs a creation, or returns what the earlier one with the same key made. A racing one waits here for the
 // first to commit or to roll back. Failures are not remembered, because they roll back.

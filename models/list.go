@@ -7,20 +7,23 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"gorm.io/gorm"
 )
 
-// Page is one page of a list.
+// Page is one page of a list: a numbered one, which knows the length of the list, or one beside a cursor.
 type Page[T any] struct {
-	Count    int64   `json:"count"`
+	Count    *int64  `json:"count,omitempty"`
 	Next     *string `json:"next"`
 	Previous *string `json:"previous"`
 	Results  []T     `json:"results"`
 
-	Number int `json:"-"` // of this page, from 1
-	Last   int `json:"-"` // of the last page
+	Number         int    `json:"-"` // of this page, from 1; 0 beside a cursor
+	Last           int    `json:"-"` // of the last page
+	NextCursor     string `json:"-"` // empty where there is nothing
+	PreviousCursor string `json:"-"`
 }
 
 // Sizes of a page: without page_size, and at most.
@@ -71,7 +74,12 @@ func text(column string) filter {
 // query is a list's parameters after they were checked.
 type query struct {
 	where        []condition
-	order        string
+	ordering     string // as the client said it
+	column       string // that orders; the id decides among equals
+	descending   bool
+	cursor       *cursor
+	key          any // of the cursor, as the column has it
+	byCursor     bool
 	page, size   int
 	beyondNumber bool // page was a number too large to count with
 	deleted      bool // only the deleted rows
@@ -84,7 +92,7 @@ type condition struct {
 
 // parse checks the parameters of a list; unknown ones are ignored, empty ones count as absent.
 func (l listing) parse(values url.Values) (query, error) {
-	q := query{page: 1, size: pageSize, order: l.newest + " DESC, " + l.table + ".id DESC"}
+	q := query{page: 1, size: pageSize, column: l.newest, descending: true}
 	wrong := Fields{}
 	for name := range values {
 		if !utf8.ValidString(values.Get(name)) || strings.ContainsRune(values.Get(name), 0) {
@@ -95,17 +103,14 @@ func (l listing) parse(values url.Values) (query, error) {
 		return q, wrong.Err()
 	}
 	q.parsePage(values, wrong)
-	if by := values.Get("ordering"); by != "" {
-		column, known := l.orderings[strings.TrimPrefix(by, "-")]
-		direction := " ASC"
-		if strings.HasPrefix(by, "-") {
-			direction = " DESC"
-		}
-		if !known {
+	if q.ordering = values.Get("ordering"); q.ordering != "" {
+		var known bool
+		if q.column, known = l.orderings[strings.TrimPrefix(q.ordering, "-")]; !known {
 			wrong.Add("ordering", "Not a valid choice. Use one of: "+strings.Join(keys(l.orderings), ", ")+"; - before it for descending.")
 		}
-		q.order = column + direction + ", " + l.table + ".id" + direction
+		q.descending = strings.HasPrefix(q.ordering, "-")
 	}
+	q.parseCursor(values, wrong)
 	if search := values.Get("search"); l.search != "" && search != "" {
 		if utf8.RuneCountInString(search) > maxSearch {
 			wrong.Add("search", "Ensure this field has no more than "+itoa(maxSearch)+" characters.")
@@ -133,6 +138,26 @@ func (l listing) parse(values url.Values) (query, error) {
 		q.where = append(q.where, condition{f.column + " = ?", []any{arg}})
 	}
 	return q, wrong.Err()
+}
+
+func (q *query) parseCursor(values url.Values, wrong Fields) {
+	q.byCursor = values.Has("cursor")
+	word := values.Get("cursor")
+	if word == "" {
+		return
+	}
+	c, ok := parseCursor(word, q.ordering)
+	if ok && strings.HasSuffix(q.column, "_at") || ok && strings.HasSuffix(q.column, ".at") {
+		var at time.Time
+		at, err := time.Parse(time.RFC3339Nano, c.Key)
+		q.key, ok = at.UTC(), err == nil && at.UTC().Year() > 0 && at.UTC().Year() <= 9999
+	} else if ok {
+		q.key, ok = c.Key, !strings.ContainsRune(c.Key, 0)
+	}
+	if !ok {
+		wrong.Add("cursor", "Invalid cursor.")
+	}
+	q.cursor = c
 }
 
 func (q *query) parsePage(values url.Values, wrong Fields) {
@@ -196,23 +221,38 @@ func list[M, T any](ctx context.Context, db *gorm.DB, by Actor, l listing, value
 	if q.deleted {
 		db = db.Unscoped().Where(l.table + ".deleted_at IS NOT NULL").Session(&gorm.Session{})
 	}
-	count := q.conditions(db.Model(new(M)).Scopes(scope)).Select("count(*)")
-	rowsOf := q.conditions(db.Model(new(M)).Scopes(scope)).Select(l.columns+", (?) AS total", count)
+	// Conditions are added to each use anew: GORM builds a statement by changing it.
+	rowsOf := func() *gorm.DB { return q.conditions(db.Model(new(M)).Scopes(scope)) }
+	rows := rowsOf()
 	if l.joins != "" {
-		rowsOf = rowsOf.Joins(l.joins)
+		rows = rows.Joins(l.joins)
 	}
-	var rows []counted[T]
-	if err := rowsOf.Order(q.order).Limit(q.size).Offset((q.page - 1) * q.size).Find(&rows).Error; err != nil {
+	if q.byCursor {
+		return seek[T](rows, l, q)
+	}
+	return numbered[T](rows, rowsOf().Select("count(*)"), l, q)
+}
+
+// numbered finds a page by its number, and the length of the list in the same query.
+func numbered[T any](rows, count *gorm.DB, l listing, q query) (*Page[T], error) {
+	direction := " ASC"
+	if q.descending {
+		direction = " DESC"
+	}
+	var found []counted[T]
+	err := rows.Select(l.columns+", (?) AS total", count).Order(q.column + direction + ", " + l.table + ".id" + direction).
+		Limit(q.size).Offset((q.page - 1) * q.size).Find(&found).Error
+	if err != nil {
 		return nil, Classify(err)
 	}
-	page := &Page[T]{Results: make([]T, len(rows)), Number: q.page, Last: 1}
-	for i := range rows {
-		page.Results[i], page.Count = rows[i].Row, rows[i].Total
-	}
-	if len(rows) == 0 && q.page > 1 {
+	if len(found) == 0 && q.page > 1 {
 		return nil, errNoPage
 	}
-	page.Last = int(max(1, (page.Count+int64(q.size)-1)/int64(q.size)))
+	page := &Page[T]{Results: make([]T, len(found)), Number: q.page, Count: new(int64)}
+	for i := range found {
+		page.Results[i], *page.Count = found[i].Row, found[i].Total
+	}
+	page.Last = int(max(1, (*page.Count+int64(q.size)-1)/int64(q.size)))
 	return page, nil
 }
 

@@ -124,7 +124,7 @@ func (db *DB) doctorsOf(ctx context.Context, by Actor, patient int64, values url
 		return q.Joins("JOIN doctors ON doctors.id = mappings.doctor_id").
 			Scopes(by.sees("mappings.owner_id"), then).Where("mappings.patient_id = ?", patient)
 	})
-	if err == nil && page.Count > 0 && values.Get("as_of") == "" {
+	if err == nil && len(page.Results) > 0 && values.Get("as_of") == "" {
 		return page, nil
 	}
 	// No doctors, or former ones: is there such a patient that the actor may see?

@@ -30,7 +30,7 @@ func migratePostgres(ctx context.Context, g *gorm.DB) error {
 // migrateSQLite uses a connection of its own without foreign keys: SQLite changes a table by building a new one,
 // and dropping the old one would otherwise count as deleting its rows. The references are checked afterwards.
 func migrateSQLite(ctx context.Context, path string) (err error) {
-	g, err := openGORM(sqlite.Open(path + sqlitePragmas))
+	g, err := openGORM(sqlite.Open(sqliteDSN(path, sqliteWait, "")))
 	if err != nil {
 		return err
 	}

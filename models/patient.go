@@ -86,14 +86,11 @@ func (db *DB) CreatePatient(ctx context.Context, by Actor, change Change[Patient
 		return nil, err
 	}
 	var p *Patient
-	err = db.Write(ctx, by, func(tx *Tx) (err error) {
+	err = db.creation(by)(ctx, by, func(tx *Tx) (err error) {
 		p, err = once(tx, func() (*Patient, error) {
 			p := &Patient{PatientFields: in, CreatedBy: by.ID, CreatedAt: tx.Now, UpdatedAt: tx.Now, Version: 1}
 			p.index()
-			if err := tx.Create(p).Error; err != nil {
-				return nil, err
-			}
-			return p, tx.record(ActionCreate, objectPatient, p.ID, diff(nil, p.PatientFields))
+			return p, tx.create(p, &p.ID, objectPatient, diff(nil, p.PatientFields))
 		})
 		return err
 	})
@@ -104,7 +101,11 @@ func (db *DB) CreatePatient(ctx context.Context, by Actor, change Change[Patient
 // hand the patient over to another account, with its assignments.
 func (db *DB) UpdatePatient(ctx context.Context, by Actor, id int64, change Change[PatientUpdate]) (*Patient, error) {
 	var p Patient
-	err := db.Write(ctx, by, func(tx *Tx) error {
+	write := db.WriteOne
+	if by.IsStaff { // who may hand it over, which changes more rows
+		write = db.Write
+	}
+	err := write(ctx, by, func(tx *Tx) error {
 		tx.attempts(ActionUpdate, objectPatient, id, id)
 		if err := tx.lock(&p, id, by.sees("created_by")); err != nil {
 			return err
@@ -125,10 +126,7 @@ func (db *DB) UpdatePatient(ctx context.Context, by Actor, id int64, change Chan
 		}
 		p.PatientFields, p.CreatedBy, p.UpdatedAt, p.Version = in.PatientFields, in.CreatedBy, tx.Now, p.Version+1
 		p.index()
-		if err := tx.store(&p); err != nil {
-			return err
-		}
-		return tx.record(ActionUpdate, objectPatient, id, diff(&before, in))
+		return tx.update(&p, id, p.Version-1, objectPatient, diff(&before, in))
 	})
 	return &p, err
 }

@@ -2,7 +2,9 @@ package models
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,7 +43,11 @@ type Tx struct {
 	By      Actor
 	Now     time.Time
 	attempt *Event // what is audited if the transaction fails
+	single  bool   // see WriteOne
 }
+
+// errStale: the row was changed by another between reading and storing it.
+var errStale = errors.New("the row has changed meanwhile")
 
 // Write runs fn in a transaction of its own. Every change to the data passes here, and nothing of it is kept unless
 // all of it is. fn runs again if the database ended it in favour of another, so it must build what it stores itself.
@@ -55,11 +61,31 @@ func (db *DB) Write(ctx context.Context, by Actor, fn func(tx *Tx) error) error 
 		if try < 5 && isRetryable(err) {
 			continue
 		}
-		if err != nil && tx != nil && tx.attempt != nil {
-			return db.audited(*tx.attempt, err)
-		}
-		return Classify(err)
+		return db.written(tx, err)
 	}
+}
+
+// WriteOne is Write for an fn that only reads and then changes one row with its event, by create or update. On
+// PostgreSQL that is one statement, which needs no transaction around it: two round trips fewer, and no lock is held
+// between reading and storing. If another was quicker a few times, it takes its turn in a transaction.
+func (db *DB) WriteOne(ctx context.Context, by Actor, fn func(tx *Tx) error) error {
+	if db.write.Name() == "postgres" {
+		for range 3 {
+			tx := &Tx{DB: db.write.WithContext(ctx), By: by, Now: now(), single: true}
+			if err := fn(tx); !errors.Is(err, errStale) {
+				return db.written(tx, err)
+			}
+		}
+	}
+	return db.Write(ctx, by, fn)
+}
+
+// written audits what was refused, and classifies the error.
+func (db *DB) written(tx *Tx, err error) error {
+	if err != nil && tx != nil && tx.attempt != nil {
+		return db.audited(*tx.attempt, err)
+	}
+	return Classify(err)
 }
 
 // attempts says what the transaction is about to do, so that the audit trail tells of it even if it is refused.
@@ -95,9 +121,13 @@ func Matches(header, etag string) bool {
 }
 
 // lock loads one row into dest and keeps others from changing it until the transaction ends. (SQLite has one writer
-// at a time, so it needs no lock and GORM leaves it out there.)
+// at a time, so it needs no lock and GORM leaves it out there. WriteOne compares versions instead.)
 func (tx *Tx) lock(dest any, id int64, scopes ...func(*gorm.DB) *gorm.DB) error {
-	return tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Scopes(scopes...).Where("id = ?", id).Take(dest).Error
+	q := tx.Scopes(scopes...).Where("id = ?", id)
+	if !tx.single {
+		q = q.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate})
+	}
+	return q.Take(dest).Error
 }
 
 // lockShared loads one row into dest and keeps others from changing or deleting it, but not from sharing it.
@@ -113,14 +143,64 @@ func (tx *Tx) serialize(what string) error {
 	return tx.Exec("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", what).Error
 }
 
+// create inserts a row together with the event of its creation.
+func (tx *Tx) create(row any, id *int64, object string, changes Changes) error {
+	if tx.Name() == "postgres" {
+		insert := tx.Session(&gorm.Session{DryRun: true}).Create(row) // which returns the id
+		return tx.withEvent(insert, id, ActionCreate, object, changes)
+	}
+	if err := tx.Create(row).Error; err != nil {
+		return err
+	}
+	return tx.record(ActionCreate, object, *id, changes)
+}
+
+// update stores a row that had the given version, together with the event of its change.
+func (tx *Tx) update(row any, id, version int64, object string, changes Changes) error {
+	if tx.Name() == "postgres" {
+		update := tx.Session(&gorm.Session{DryRun: true}).Clauses(clause.Returning{Columns: []clause.Column{{Name: "id"}}})
+		return tx.withEvent(everyColumn(update).Where("version = ?", version).Updates(row), &id, ActionUpdate, object, changes)
+	}
+	if err := tx.store(row); err != nil {
+		return err
+	}
+	return tx.record(ActionUpdate, object, id, changes)
+}
+
+// withEvent runs a statement that GORM has built, and that returns the id of the one row that it changes, as one with
+// the insert of its event.
+func (tx *Tx) withEvent(built *gorm.DB, id *int64, action, object string, changes Changes) error {
+	if built.Error != nil {
+		return built.Error
+	}
+	text, err := changes.Value()
+	if err != nil {
+		return err
+	}
+	e := tx.By.event(tx.Now, action, object, 0)
+	vars := append(built.Statement.Vars, e.At, e.UserID, e.Action, e.Object, object == objectPatient, text, e.Address, e.Outcome, e.RequestID)
+	n := len(built.Statement.Vars)
+	statement := fmt.Sprintf(`WITH changed AS (%s) INSERT INTO events
+		(at, user_id, action, object, object_id, patient_id, changes, address, outcome, request_id)
+		SELECT $%d::timestamptz, $%d::bigint, $%d, $%d, id, CASE WHEN $%d::boolean THEN id END, $%d, $%d, $%d, $%d
+		FROM changed RETURNING object_id`, built.Statement.SQL.String(), n+1, n+2, n+3, n+4, n+5, n+6, n+7, n+8, n+9)
+	err = tx.Statement.ConnPool.QueryRowContext(tx.Statement.Context, statement, vars...).Scan(id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return errStale
+	}
+	return err
+}
+
 // store writes every column of a row that was locked before, but for when it was created.
 func (tx *Tx) store(row any) error {
-	done := tx.Select("*").Omit("id", "created_at", "deleted_at").Updates(row)
+	done := everyColumn(tx.DB).Updates(row)
 	if done.Error == nil && done.RowsAffected != 1 {
 		return errors.New("a locked row was not there to be stored")
 	}
 	return done.Error
 }
+
+func everyColumn(q *gorm.DB) *gorm.DB { return q.Select("*").Omit("id", "created_at", "deleted_at") }
 
 // hide marks a row as deleted; nothing is ever erased.
 func (tx *Tx) hide(table any, id int64) error {

@@ -15,10 +15,21 @@ import (
 	"healthcare/models"
 )
 
-// New returns the whole API. Paths are registered without their trailing slash; each works with and without it.
-func New(cfg *config.Config, db *models.DB, log *slog.Logger) (http.Handler, error) {
+// Handler is the whole API.
+type Handler struct {
+	http.Handler
+	// Routes are the methods and paths that it has.
+	Routes gin.RoutesInfo
+}
+
+// New puts the API together. Paths are registered without their trailing slash; each works with and without it.
+func New(cfg *config.Config, db *models.DB, log *slog.Logger) (*Handler, error) {
 	gin.SetMode(gin.ReleaseMode)
 	tokens, err := middleware.NewTokens(cfg, db)
+	if err != nil {
+		return nil, err
+	}
+	pages, err := controllers.NewDocs(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -38,6 +49,12 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (http.Handler, err
 
 	r.GET("/healthz", h(health.Live))
 	r.GET("/readyz", h(health.Ready))
+
+	r.GET("/", h(pages.Home))
+	r.GET("/docs", h(pages.Reference))
+	r.GET("/docs/:file", h(pages.File))
+	r.GET("/openapi.yaml", h(pages.YAML))
+	r.GET("/openapi.json", h(pages.JSON))
 
 	public := r.Group("/api", middleware.RateLimit(cfg.AuthRateLimit))
 	public.POST("/auth/register", h(auth.Register))
@@ -87,7 +104,7 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (http.Handler, err
 	api.POST("/users/:id/unlock", h(users.Unlock))
 	api.GET("/audit", h(audit.List))
 
-	return canonical(r), nil
+	return &Handler{Handler: canonical(r), Routes: r.Routes()}, nil
 }
 
 // engine sets up what every request passes, in this order.

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -14,8 +13,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"healthcare/config"
 )
 
 // doc is a JSON object.
@@ -104,11 +101,6 @@ func tally(answers []*Response) map[int]int {
 		n[r.Status]++
 	}
 	return n
-}
-
-// behindProxy makes the tests' own address that of a trusted proxy.
-func behindProxy(cfg *config.Config) {
-	cfg.TrustedProxies = []config.Network{{Prefix: netip.MustParsePrefix("127.0.0.1/32")}}
 }
 
 // from is the header by which a proxy tells the client's address.

@@ -2,12 +2,14 @@ package tests
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -107,7 +109,9 @@ func (c *Client) Do(method, path string, body any, headers ...string) *Response 
 
 func (c *Client) send(req *http.Request) *Response {
 	c.t.Helper()
-	res, err := http.DefaultTransport.RoundTrip(req) // follows no redirect
+	ctx, cancel := context.WithTimeout(req.Context(), time.Minute) // no answer of this API takes so long
+	defer cancel()
+	res, err := http.DefaultTransport.RoundTrip(req.WithContext(ctx)) // follows no redirect
 	require.NoError(c.t, err)
 	defer func() { _ = res.Body.Close() }()
 	raw, err := io.ReadAll(res.Body)
@@ -123,6 +127,7 @@ func (c *Client) check(req *http.Request, r *Response) {
 	c.t.Helper()
 	what := fmt.Sprintf("%s %s: %d %.500s", req.Method, req.URL, r.Status, r.Raw)
 	assert.NotEmpty(c.t, r.Header.Get("X-Request-ID"), what)
+	assert.NoError(c.t, checkDescribed(req, r.Status, r.Header, r.Raw), "docs/openapi.yaml and the program differ: "+what)
 	if strings.HasPrefix(req.URL.Path, "/api/") {
 		assert.Equal(c.t, "no-store", r.Header.Get("Cache-Control"), what)
 	}

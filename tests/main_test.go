@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
 
 	"healthcare/config"
@@ -38,7 +39,7 @@ func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 func testMain(m *testing.M) int {
 	var err error
 	if server, err = findPostgres(); err != nil {
-		fmt.Printf("\n!!!! POSTGRESQL WAS NOT TESTED: half of the tests are skipped.\n!!!! %v\n\n", err)
+		warn(fmt.Sprintf("\n!!!! POSTGRESQL WAS NOT TESTED: half of the tests are skipped.\n!!!! %v\n\n", err))
 	} else {
 		defer server.stop()
 		defer func() { _ = server.drop(template) }()
@@ -53,6 +54,15 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// warn prints, and on the terminal too: go test hides what a package prints that passes.
+func warn(says string) {
+	fmt.Print(says)
+	if terminal, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0); err == nil {
+		_, _ = fmt.Fprint(terminal, says)
+		_ = terminal.Close()
+	}
 }
 
 func makeTemplates(dir string) error {
@@ -95,6 +105,10 @@ type API struct {
 	DB     *models.DB
 	URL    string
 	Log    *logBuffer
+	Routes gin.RoutesInfo
+
+	direct *sql.DB
+	opened sync.Once
 }
 
 // logBuffer collects what an instance logs.
@@ -166,19 +180,22 @@ func start(t *testing.T, cfg *config.Config) *API {
 		s.Close()
 		require.NoError(t, db.Close())
 	})
-	return &API{t: t, Config: cfg, DB: db, URL: s.URL, Log: log}
+	return &API{t: t, Config: cfg, DB: db, URL: s.URL, Log: log, Routes: handler.Routes}
 }
 
 // sql opens the instance's database directly, to see what it really holds.
 func (api *API) sql() *sql.DB {
-	driver, dsn := "pgx", api.Config.Database.Postgres
-	if dsn == "" {
-		driver, dsn = "sqlite", api.Config.Database.SQLite+"?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"
-	}
-	db, err := sql.Open(driver, dsn)
-	require.NoError(api.t, err)
-	api.t.Cleanup(func() { _ = db.Close() })
-	return db
+	api.opened.Do(func() {
+		driver, dsn := "pgx", api.Config.Database.Postgres
+		if dsn == "" {
+			driver, dsn = "sqlite", api.Config.Database.SQLite+"?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"
+		}
+		var err error
+		api.direct, err = sql.Open(driver, dsn)
+		require.NoError(api.t, err)
+		api.t.Cleanup(func() { _ = api.direct.Close() })
+	})
+	return api.direct
 }
 
 // count runs a query that returns one number.

@@ -1,0 +1,164 @@
+package tests
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func count(statuses []int, wanted ...int) int {
+	n := 0
+	for _, s := range statuses {
+		if slices.Contains(wanted, s) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestOfTwelveAssignmentsAtOnceOneIsMade(t *testing.T) {
+	onBoth(t, func(t *testing.T, api *API) {
+		ana := api.User("ana")
+		second := start(t, api.Config)
+		ana.Patient("Petra")
+		ana.Doctor("Dora")
+		statuses := atOnce(12, func(i int) *Response {
+			return ana.At([]*API{api, second}[i%2]).Post(families[i%2], object{"patient_id": 1, "doctor_id": 1})
+		})
+		assert.Equal(t, append([]int{201}, slices.Repeat([]int{409}, 11)...), statuses)
+		assert.Equal(t, 1, api.count("SELECT count(*) FROM mappings"))
+	})
+}
+
+func TestOfSixRegistrationsOfOneNameAtOnceOneIsMade(t *testing.T) {
+	onBoth(t, func(t *testing.T, api *API) {
+		statuses := atOnce(6, func(i int) *Response {
+			name := []string{"müller", "MÜLLER", "Müller"}[i%3]
+			return api.Nobody().Post(register, object{"username": name, "email": fmt.Sprintf("m%d@example.org", i), "password": password})
+		})
+		assert.Equal(t, 1, count(statuses, 201), statuses)
+		assert.Equal(t, 5, count(statuses, 400, 409), statuses)
+		assert.Equal(t, 1, api.count("SELECT count(*) FROM users"))
+	})
+}
+
+func TestOneEmailOrLicenceGoesToOneOnly(t *testing.T) {
+	onBoth(t, func(t *testing.T, api *API) {
+		clients := []*Client{}
+		for i := range 4 {
+			clients = append(clients, api.User(fmt.Sprintf("user%d", i)))
+		}
+		statuses := atOnce(4, func(i int) *Response { return clients[i].Patch(me, object{"email": "one@example.org"}) })
+		assert.Equal(t, 1, count(statuses, 200), statuses)
+		assert.Equal(t, 3, count(statuses, 400, 409), statuses)
+		assert.Equal(t, 1, api.count("SELECT count(*) FROM users WHERE email_key = 'one@example.org'"))
+
+		licensed := object{"name": "Dora", "specialization": "Surgery", "license_number": "L-1"}
+		statuses = atOnce(6, func(i int) *Response { return clients[i%4].Post("/api/doctors/", licensed) })
+		assert.Equal(t, 1, count(statuses, 201), statuses)
+		assert.Equal(t, 5, count(statuses, 400, 409), statuses)
+		assert.Equal(t, 1, api.count("SELECT count(*) FROM doctors"))
+
+		for i := range 4 {
+			clients[i].Doctor("Emil")
+		}
+		statuses = atOnce(4, func(i int) *Response {
+			return clients[i].Patch(path("doctors", api.newestDoctorOf(clients[i])), object{"license_number": "L-2"})
+		})
+		assert.Equal(t, 1, count(statuses, 200), statuses)
+		assert.Equal(t, 3, count(statuses, 400, 409), statuses)
+	})
+}
+
+// newestDoctorOf is the id of the newest doctor of an account.
+func (api *API) newestDoctorOf(c *Client) int {
+	return api.count(fmt.Sprintf("SELECT max(id) FROM doctors WHERE created_by = %d", c.ID))
+}
+
+func TestNoAssignmentPointsAtWhatIsDeletedMeanwhile(t *testing.T) {
+	onBoth(t, func(t *testing.T, api *API) {
+		ana := api.User("ana")
+		for i := range 12 {
+			patient, doctor := ana.Patient("Petra"), ana.Doctor("Dora")
+			gone := path("patients", patient)
+			if i%2 == 1 {
+				gone = path("doctors", doctor)
+			}
+			statuses := atOnce(4, func(j int) *Response {
+				if j == i%4 {
+					return ana.Delete(gone)
+				}
+				return ana.Assign(patient, doctor)
+			})
+			assert.Equal(t, 1, count(statuses, 204), statuses)
+			assert.LessOrEqual(t, count(statuses, 201), 1, statuses)
+			assert.Equal(t, 3, count(statuses, 201, 400, 409), statuses)
+		}
+		assert.Zero(t, api.count("SELECT count(*) FROM mappings JOIN patients ON patients.id = patient_id JOIN doctors ON doctors.id = doctor_id"+
+			" WHERE mappings.deleted_at IS NULL AND (patients.deleted_at IS NOT NULL OR doctors.deleted_at IS NOT NULL)"))
+		assert.Zero(t, ana.Get("/api/mappings/").JSON["count"])
+	})
+}
+
+func TestADoctorIsEitherDeletedByItsCreatorOrAssignedByAnother(t *testing.T) {
+	onBoth(t, func(t *testing.T, api *API) {
+		ana, eve := api.User("ana"), api.User("eve")
+		for i := range 10 {
+			patient, doctor := eve.Patient("Paul"), ana.Doctor("Dora")
+			statuses := atOnce(2, func(j int) *Response {
+				if j == i%2 {
+					return ana.Delete(path("doctors", doctor))
+				}
+				return eve.Assign(patient, doctor)
+			})
+			assert.Contains(t, [][]int{{204, 400}, {201, 409}}, statuses)
+			assert.EqualValues(t, count(statuses, 201), eve.Get(path("mappings", patient)).Expect(http.StatusOK).JSON["count"])
+		}
+	})
+}
+
+func TestChangesAtOnceAreAllKept(t *testing.T) {
+	onBoth(t, func(t *testing.T, api *API) {
+		ana := api.User("ana")
+		second := ana.At(start(t, api.Config))
+		one := path("patients", ana.Patient("Petra"))
+		fields := []string{"phone", "email", "address", "allergies", "medical_history", "gender", "blood_group", "date_of_birth"}
+		statuses := atOnce(len(fields), func(i int) *Response {
+			return []*Client{ana, second}[i%2].Patch(one, object{fields[i]: records[0].full[fields[i]]})
+		})
+		assert.Equal(t, slices.Repeat([]int{200}, len(fields)), statuses)
+		r := ana.Get(one).Expect(http.StatusOK)
+		for _, field := range fields {
+			assert.Equal(t, records[0].full[field], r.JSON[field])
+		}
+		assert.EqualValues(t, 1+len(fields), r.JSON["version"])
+	})
+}
+
+func TestOneOfManyDeletionsSucceeds(t *testing.T) {
+	onBoth(t, func(t *testing.T, api *API) {
+		ana := everyTable(api)
+		for _, one := range []string{"/api/mappings/1/", "/api/patients/1/", "/api/doctors/1/"} {
+			assert.Equal(t, []int{204, 404, 404, 404}, atOnce(4, func(int) *Response { return ana.Delete(one) }), one)
+		}
+	})
+}
+
+func TestWritersAtOnceNeverMeetALockedDatabase(t *testing.T) {
+	onBoth(t, func(t *testing.T, api *API) {
+		ana := api.User("ana")
+		second := ana.At(start(t, api.Config))
+		statuses := atOnce(60, func(i int) *Response {
+			c := []*Client{ana, second}[i%2]
+			if i%3 == 0 {
+				return c.Get("/api/patients/")
+			}
+			return c.Post("/api/patients/", object{"name": "Petra"})
+		})
+		assert.Equal(t, append(slices.Repeat([]int{200}, 20), slices.Repeat([]int{201}, 40)...), statuses)
+		assert.Equal(t, 40, api.count("SELECT count(*) FROM patients"))
+	})
+}
