@@ -26,7 +26,7 @@ import (
 func BenchmarkSessionCheck(b *testing.B) {
 	databases := map[string]string{"sqlite": "sqlite:" + filepath.Join(b.TempDir(), "bench.db")}
 	if server != nil {
-		name := "clinic_bench_" + runID
+		name := template + "_bench"
 		require.NoError(b, server.create(name, ""))
 		b.Cleanup(func() { require.NoError(b, server.drop(name)) })
 		databases["postgres"] = server.database(name)
