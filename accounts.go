@@ -25,7 +25,7 @@ func createAdmin() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "createadmin --username NAME --email ADDRESS",
 		Short: "Open a staff account",
-		Args:  cobra.NoArgs,
+		Args:  checked(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if in.Password, err = askPassword(cmd, fromStdin); err != nil {
 				return err
@@ -52,7 +52,7 @@ func changePassword() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "changepassword NAME",
 		Short: "Set an account's password, end its sessions and lift its locks",
-		Args:  cobra.ExactArgs(1),
+		Args:  checked(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			password, err := askPassword(cmd, fromStdin)
 			if err != nil {
@@ -69,6 +69,16 @@ func changePassword() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from standard input")
 	return cmd
+}
+
+// checked makes what is wrong with a subcommand's arguments a usageError.
+func checked(args cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		if err := args(cmd, given); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
 }
 
 // withDatabase opens the configured database for a subcommand.

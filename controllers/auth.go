@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -92,7 +93,8 @@ func (a Auth) Verify(c *gin.Context) error {
 // Logout answers POST /api/auth/logout/.
 func (a Auth) Logout(c *gin.Context) error {
 	by := middleware.Actor(c)
-	if err := a.DB.EndSession(c.Request.Context(), by, by.SessionID); err != nil {
+	err := a.DB.EndSession(c.Request.Context(), by, by.SessionID)
+	if err != nil && !errors.Is(err, models.ErrNotFound) { // another request has ended it meanwhile: as wished
 		return err
 	}
 	c.Status(http.StatusNoContent)

@@ -44,7 +44,6 @@ const (
 var (
 	errNoCredentials = &models.Error{Code: models.NotAuthenticated, Detail: "Authentication credentials were not provided."}
 	errTokenNotValid = &models.Error{Code: models.TokenNotValid, Detail: "Given token not valid for any token type"}
-	errSessionEnded  = &models.Error{Code: models.TokenNotValid, Detail: "The session has ended or the account is disabled."}
 )
 
 // NewTokens fails on a key that is too short to sign with.
@@ -143,7 +142,7 @@ func (t *Tokens) identify(c *gin.Context, claims ginjwt.MapClaims) (identity, er
 	}
 	user, err := t.db.SessionUser(c.Request.Context(), session, id)
 	if errors.Is(err, models.ErrNotFound) {
-		err = errSessionEnded
+		err = models.ErrSessionEnded
 	}
 	who.user = *user
 	return who, err

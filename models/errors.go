@@ -99,6 +99,8 @@ func (e *Error) Error() string { return string(e.Code) + ": " + e.Detail }
 var (
 	ErrNotFound  = &Error{Code: NotFound, Detail: "Not found."}
 	ErrForbidden = &Error{Code: PermissionDenied, Detail: "You do not have permission to perform this action."}
+	// ErrSessionEnded answers a token that was good once.
+	ErrSessionEnded = &Error{Code: TokenNotValid, Detail: "The session has ended or the account is disabled."}
 )
 
 // Classify turns an error of the database into one that a client may see, and leaves every other as it is.
@@ -144,7 +146,8 @@ func isRetryable(err error) bool {
 	return state == "40001" || state == "40P01"
 }
 
-// unreachable: the database is away, shutting down, full, read-only or did not answer in time.
+// unreachable: the database is away, shutting down, full, read-only or did not answer in time, or nobody waits for
+// its answer any more.
 func unreachable(err error) bool {
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {
@@ -152,7 +155,7 @@ func unreachable(err error) bool {
 	}
 	if state := pgState(err); state != "" {
 		switch state[:2] {
-		case "08", "53", "58": // connection, resources, system
+		case "08", "40", "53", "58": // connection, lost to others too often, resources, system
 			return true
 		}
 		return strings.HasPrefix(state, "57") || state == "25006" // shutting down, cancelled; read-only
@@ -163,7 +166,7 @@ func unreachable(err error) bool {
 		return true
 	}
 	var network net.Error
-	return errors.As(err, &network) || pgconn.Timeout(err) ||
-		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+	return errors.As(err, &network) || pgconn.Timeout(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		errors.Is(err, net.ErrClosed) || strings.Contains(err.Error(), "conn closed") || strings.Contains(err.Error(), "unexpected EOF")
 }

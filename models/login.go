@@ -73,11 +73,11 @@ func (db *DB) Login(ctx context.Context, by Actor, change Change[Credentials]) (
 	}
 	var out *SignIn
 	err = db.Write(ctx, by, func(tx *Tx) error {
-		if err := tx.loginSucceeded(account); err != nil {
+		if err := tx.loginSucceeded(&u); err != nil {
 			return err
 		}
 		if renewed != "" {
-			if err := tx.Model(&u).Where("password_hash = ?", u.PasswordHash).UpdateColumn("password_hash", renewed).Error; err != nil {
+			if err := tx.Model(&User{ID: u.ID}).UpdateColumn("password_hash", renewed).Error; err != nil {
 				return err
 			}
 		}
@@ -91,8 +91,11 @@ func (db *DB) Login(ctx context.Context, by Actor, change Change[Credentials]) (
 func accountOf(id int64) string { return "user " + strconv.FormatInt(id, 10) }
 
 // countFailure notes a failed login and returns the error to answer with: the given one, or that of the lock if
-// others had failed meanwhile, so that guessing in parallel tells no more than guessing in turn.
+// others had failed meanwhile, so that guessing in parallel tells no more than guessing in turn. A client that hangs
+// up is counted too.
 func (db *DB) countFailure(ctx context.Context, by Actor, account string, answer error) error {
+	ctx, cancel := uncancelled(ctx)
+	defer cancel()
 	err := db.Write(ctx, by, func(tx *Tx) error {
 		if err := tx.serialize("login " + account); err != nil {
 			return err
@@ -111,12 +114,32 @@ func (db *DB) countFailure(ctx context.Context, by Actor, account string, answer
 	return answer
 }
 
-// loginSucceeded forgets the failures of this account from this network, unless they have locked it meanwhile.
-func (tx *Tx) loginSucceeded(account string) error {
+// uncancelled is a context with the same deadline, that goes on when the client does not.
+func uncancelled(ctx context.Context) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	}
+	return context.WithoutCancel(ctx), func() {}
+}
+
+// loginSucceeded forgets the failures of an account from this network. It refuses a login whose failures have locked
+// it meanwhile, and one whose account was disabled or got another password while the hash was compared; from here on
+// it stays as it is until the transaction ends.
+func (tx *Tx) loginSucceeded(u *User) error {
+	account := accountOf(u.ID)
 	if err := tx.serialize("login " + account); err != nil {
 		return err
 	}
 	if err := checkLock(tx.DB, account, tx.By.Network, tx.Now); err != nil {
+		return err
+	}
+	err := tx.lockShared(&User{}, u.ID, func(q *gorm.DB) *gorm.DB {
+		return q.Where("is_active AND password_hash = ?", u.PasswordHash)
+	})
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return errNoActiveAccount
+	}
+	if err != nil {
 		return err
 	}
 	return tx.Where("account = ? AND network = ?", account, tx.By.Network).Delete(&LoginFailure{}).Error
@@ -175,12 +198,21 @@ func (db *DB) ChangePassword(ctx context.Context, by Actor, change Change[Passwo
 	if err := checkLock(db.read.WithContext(ctx), account, by.Network, now()); err != nil {
 		return err
 	}
-	ok, err := db.passwords.matches(ctx, in.Current, by.PasswordHash)
+	// What is known of the actor may be some seconds old.
+	u, err := db.SessionUser(ctx, by.SessionID, by.ID)
+	if errors.Is(err, ErrNotFound) {
+		return ErrSessionEnded
+	}
 	if err != nil {
 		return err
 	}
+	ok, err := db.passwords.matches(ctx, in.Current, u.PasswordHash)
+	if err != nil {
+		return err
+	}
+	const notCurrent = "Your old password was entered incorrectly. Please enter it again."
 	if !ok {
-		wrong.Add("current_password", "Your old password was entered incorrectly. Please enter it again.")
+		wrong.Add("current_password", notCurrent)
 		return db.countFailure(ctx, by, account, wrong.Err())
 	}
 	if err := wrong.Err(); err != nil {
@@ -190,8 +222,8 @@ func (db *DB) ChangePassword(ctx context.Context, by Actor, change Change[Passwo
 	if err != nil {
 		return err
 	}
-	return db.revoke(ctx, by, func(tx *Tx) error {
-		if err := tx.loginSucceeded(account); err != nil {
+	err = db.revoke(ctx, by, func(tx *Tx) error {
+		if err := tx.loginSucceeded(u); err != nil {
 			return err
 		}
 		if err := tx.setPassword(by.ID, hash); err != nil {
@@ -199,6 +231,11 @@ func (db *DB) ChangePassword(ctx context.Context, by Actor, change Change[Passwo
 		}
 		return tx.endSessions("user_id = ? AND id <> ?", by.ID, by.SessionID)
 	})
+	if errors.Is(err, errNoActiveAccount) { // another change came first
+		wrong.Add("current_password", notCurrent)
+		return wrong.Err()
+	}
+	return err
 }
 
 func (tx *Tx) setPassword(user int64, hash string) error {

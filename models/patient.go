@@ -134,7 +134,8 @@ func (db *DB) UpdatePatient(ctx context.Context, by Actor, id int64, change Chan
 // handOver moves a patient's assignments to a new owner, removed ones too.
 func (tx *Tx) handOver(patient, owner int64, wrong Fields) error {
 	active := func(q *gorm.DB) *gorm.DB { return q.Where("is_active") }
-	if err := wrong.exists("created_by", owner, tx.lockShared(&User{}, owner, active)); err != nil {
+	err := wrong.exists("created_by", owner, tx.lockShared(&User{}, owner, active))
+	if err != nil || len(wrong) > 0 {
 		return err
 	}
 	return tx.Unscoped().Model(&Mapping{}).Where("patient_id = ?", patient).UpdateColumn("owner_id", owner).Error

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 
+	"golang.org/x/text/unicode/norm"
 	"gorm.io/gorm"
 )
 
@@ -87,6 +88,9 @@ func (db *DB) Unlock(ctx context.Context, by Actor, id int64) (*User, error) {
 		return nil, err
 	}
 	return u, db.Write(ctx, by, func(tx *Tx) error {
+		if err := tx.serialize("login " + accountOf(id)); err != nil {
+			return err
+		}
 		return tx.Where("account = ?", accountOf(id)).Delete(&LoginFailure{}).Error
 	})
 }
@@ -99,7 +103,7 @@ func (db *DB) CreateAdmin(ctx context.Context, in Registration) (*User, error) {
 // SetPassword sets an account's password from the command line, ends its sessions and lifts its locks.
 func (db *DB) SetPassword(ctx context.Context, username, password string) error {
 	var u User
-	err := db.read.WithContext(ctx).Where("username_key = ?", Fold(username)).Take(&u).Error
+	err := db.read.WithContext(ctx).Where("username_key = ?", Fold(norm.NFKC.String(username))).Take(&u).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return errors.New("there is no account of that name")
 	}
@@ -116,6 +120,9 @@ func (db *DB) SetPassword(ctx context.Context, username, password string) error 
 		return err
 	}
 	return db.revoke(ctx, Actor{}, func(tx *Tx) error {
+		if err := tx.serialize("login " + accountOf(u.ID)); err != nil {
+			return err
+		}
 		if err := tx.setPassword(u.ID, hash); err != nil {
 			return err
 		}
