@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"gorm.io/gorm"
 )
 
 // AuditEntry is one line of the audit trail.
@@ -37,19 +35,14 @@ func (db *DB) Audit(ctx context.Context, by Actor, values url.Values) (*Page[Aud
 	if !by.IsStaff {
 		return nil, ErrForbidden
 	}
-	where, err := auditConditions(db.read.Name(), values)
+	conditions, err := auditConditions(db.read.Name(), values)
 	if err != nil {
 		return nil, err
 	}
 	if err := db.recorder.flush(ctx); err != nil { // what this instance has shown so far is in the answer
 		return nil, Classify(err)
 	}
-	page, err := list[Event, AuditEntry](ctx, db.read, by, auditList, values, func(q *gorm.DB) *gorm.DB {
-		for _, c := range where {
-			q = q.Where(c.sql, c.args...)
-		}
-		return q
-	})
+	page, err := list[AuditEntry](ctx, db.read, by, auditList, values, conditions...)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +62,7 @@ func (db *DB) Audit(ctx context.Context, by Actor, values url.Values) (*Page[Aud
 
 // auditConditions are the filters that no plain comparison of a column can be: whose data, and when.
 func auditConditions(dialect string, values url.Values) ([]condition, error) {
-	var where []condition
+	var conditions []condition
 	wrong := Fields{}
 	if s := values.Get("patient_id"); s != "" {
 		id, ok := number("").parse(s)
@@ -80,7 +73,7 @@ func auditConditions(dialect string, values url.Values) ([]condition, error) {
 		if dialect == "postgres" {
 			shown = "events.patient_ids @> ARRAY[?]::bigint[]"
 		}
-		where = append(where, condition{"(events.patient_id = ? OR " + shown + ")", []any{id, id}})
+		conditions = append(conditions, where("events.patient_id = ? OR "+shown, id, id))
 	}
 	for name, comparison := range map[string]string{"since": "events.at >= ?", "until": "events.at <= ?"} {
 		s := values.Get(name)
@@ -97,9 +90,9 @@ func auditConditions(dialect string, values url.Values) ([]condition, error) {
 		if err != nil || at.UTC().Year() < 1 || at.UTC().Year() > 9999 {
 			wrong.Add(name, "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm:ssZ, YYYY-MM-DD.")
 		}
-		where = append(where, condition{comparison, []any{at.UTC()}})
+		conditions = append(conditions, where(comparison, at.UTC()))
 	}
-	return where, wrong.Err()
+	return conditions, wrong.Err()
 }
 
 // audited queues the event of a read, or of a write that was refused, and returns the outcome it was given. If

@@ -63,27 +63,26 @@ type placed[T any] struct {
 
 // seek finds the page beside a cursor: by key, not by counting, so that it costs the same at any depth and rows that
 // are added or removed meanwhile neither repeat nor skip another.
-func seek[T any](rows *gorm.DB, l listing, q query) (*Page[T], error) {
-	descending, after := q.descending, ">"
-	if q.cursor != nil && q.cursor.Backward {
-		descending = !descending
-	}
-	direction := " ASC"
-	if descending {
-		direction, after = " DESC", "<"
-	}
+func seek[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[T], error) {
+	backward := q.cursor != nil && q.cursor.Backward
+	descending := q.descending != backward
+	conditions := append(slices.Clip(scope), q.where...)
 	if q.cursor != nil {
-		rows = rows.Where("("+q.column+", "+l.table+".id) "+after+" (?, ?)", q.key, q.cursor.ID)
+		after := " > "
+		if descending {
+			after = " < "
+		}
+		conditions = append(conditions, where("("+q.column+", "+l.table+".id)"+after+"(?, ?)", q.key, q.cursor.ID))
 	}
+	sql, args := from(l.table, l.joins, conditions...)
 	var found []placed[T]
-	err := rows.Select(l.columns + ", " + q.column + " AS cursor_key, " + l.table + ".id AS cursor_id").
-		Order(q.column + direction + ", " + l.table + ".id" + direction).Limit(q.size + 1).Find(&found).Error
+	err := db.Raw("SELECT "+l.columns+", "+q.column+" AS cursor_key, "+l.table+".id AS cursor_id"+sql+
+		orderBy(q.column, l.table, descending, q.size+1), args...).Scan(&found).Error
 	if err != nil {
 		return nil, Classify(err)
 	}
 	more := len(found) > q.size
 	found = found[:min(len(found), q.size)]
-	backward := q.cursor != nil && q.cursor.Backward
 	if backward {
 		slices.Reverse(found)
 	}

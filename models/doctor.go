@@ -46,11 +46,9 @@ var doctorList = listing{
 	filters: map[string]filter{"specialization": text("doctors.specialization"), "created_by": number("doctors.created_by")},
 }
 
-func everyone(q *gorm.DB) *gorm.DB { return q }
-
 // Doctors lists the directory.
 func (db *DB) Doctors(ctx context.Context, by Actor, values url.Values) (*Page[Doctor], error) {
-	return list[Doctor, Doctor](ctx, db.read, by, doctorList, values, everyone)
+	return list[Doctor](ctx, db.read, by, doctorList, values)
 }
 
 // Doctor finds one doctor.

@@ -235,9 +235,8 @@ func (db *DB) PatientHistory(ctx context.Context, by Actor, id int64, values url
 	var p Patient
 	err := db.history(ctx, by).Scopes(by.sees("created_by")).Where("id = ?", id).Take(&p).Error
 	if err == nil {
-		page, err = list[Event, HistoryEntry](ctx, db.read, by, historyList, values, func(q *gorm.DB) *gorm.DB {
-			return q.Where("events.patient_id = ? AND events.action IN ? AND events.outcome = ?", id, historyActions, outcomeOK)
-		})
+		page, err = list[HistoryEntry](ctx, db.read, by, historyList, values,
+			where("events.patient_id = ? AND events.action IN ? AND events.outcome = ?", id, historyActions, outcomeOK))
 	}
 	return page, db.audited(by.event(now(), ActionRead, objectPatient, id), err)
 }
@@ -251,10 +250,8 @@ func (db *DB) DoctorHistory(ctx context.Context, by Actor, id int64, values url.
 	if d.CreatedBy != by.ID && !by.IsStaff {
 		return nil, ErrForbidden
 	}
-	return list[Event, HistoryEntry](ctx, db.read, by, historyList, values, func(q *gorm.DB) *gorm.DB {
-		return q.Where("events.object_id = ? AND events.object = ? AND events.action IN ? AND events.outcome = ?",
-			id, objectDoctor, historyActions, outcomeOK)
-	})
+	return list[HistoryEntry](ctx, db.read, by, historyList, values,
+		where("events.object_id = ? AND events.object = ? AND events.action IN ? AND events.outcome = ?", id, objectDoctor, historyActions, outcomeOK))
 }
 
 // history queries the rows whose history the actor may read: deleted ones are for staff.

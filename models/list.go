@@ -1,7 +1,6 @@
 package models
 
 import (
-	"context"
 	"math"
 	"net/url"
 	"slices"
@@ -9,8 +8,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"gorm.io/gorm"
 )
 
 // Page is one page of a list: a numbered one, which knows the length of the list, or one beside a cursor.
@@ -37,14 +34,15 @@ const (
 type listing struct {
 	table   string
 	columns string // what is selected
-	joins   string // what only the page needs, not the count
+	joins   string // what the page needs, and the count where filters look into it
 	search  string // the column that ?search= looks into
 	// searchIndex is SQLite's index of that column, if there is one.
 	searchIndex string
 	orderings   map[string]string // ?ordering= → column
 	newest      string            // the column that orders a list nobody ordered
 	filters     map[string]filter // parameter → what it compares
-	deletable   bool              // staff may ask for the deleted rows with ?deleted=true
+	filtersJoin bool              // search and filters look into what is joined
+	deletable   bool              // deleted rows are hidden; staff may ask for them with ?deleted=true
 }
 
 // filter compares a column with a parameter's value, which must pass parse.
@@ -88,10 +86,13 @@ type query struct {
 	deleted      bool // only the deleted rows
 }
 
+// condition is a part of a WHERE.
 type condition struct {
 	sql  string
 	args []any
 }
+
+func where(sql string, args ...any) condition { return condition{sql, args} }
 
 // parse checks the parameters of a list; unknown ones are ignored, empty ones count as absent.
 func (l listing) parse(values url.Values) (query, error) {
@@ -189,77 +190,6 @@ func positive(s string) (int, bool) {
 		return math.MaxInt, true
 	}
 	return n, true
-}
-
-func (q query) conditions(g *gorm.DB) *gorm.DB {
-	for _, c := range q.where {
-		g = g.Where(c.sql, c.args...)
-	}
-	return g
-}
-
-// counted is one row of a page together with the number of rows of the whole list, so that both are one query.
-type counted[T any] struct {
-	Row   T `gorm:"embedded"`
-	Total int64
-}
-
-var errNoPage = &Error{Code: NotFound, Detail: "Invalid page.", Fields: Fields{"page": {"There is no such page."}}}
-
-// list finds one page of the rows of M that scope lets through, as rows of T.
-func list[M, T any](ctx context.Context, db *gorm.DB, by Actor, l listing, values url.Values, scope func(*gorm.DB) *gorm.DB) (*Page[T], error) {
-	q, err := l.parse(values)
-	if err != nil {
-		return nil, err
-	}
-	if q.beyondNumber {
-		return nil, errNoPage
-	}
-	if q.deleted && !by.IsStaff {
-		return nil, ErrForbidden
-	}
-	db = db.WithContext(ctx)
-	if q.deleted {
-		db = db.Unscoped().Where(l.table + ".deleted_at IS NOT NULL").Session(&gorm.Session{})
-	}
-	// Conditions are added to each use anew: GORM builds a statement by changing it.
-	rowsOf := func() *gorm.DB { return q.conditions(db.Model(new(M)).Scopes(scope)) }
-	search, err := searchConditions(db, l, q.words, rowsOf)
-	if err != nil {
-		return nil, Classify(err)
-	}
-	q.where = append(q.where, search...)
-	rows := rowsOf()
-	if l.joins != "" {
-		rows = rows.Joins(l.joins)
-	}
-	if q.byCursor {
-		return seek[T](rows, l, q)
-	}
-	return numbered[T](rows, rowsOf().Select("count(*)"), l, q)
-}
-
-// numbered finds a page by its number, and the length of the list in the same query.
-func numbered[T any](rows, count *gorm.DB, l listing, q query) (*Page[T], error) {
-	direction := " ASC"
-	if q.descending {
-		direction = " DESC"
-	}
-	var found []counted[T]
-	err := rows.Select(l.columns+", (?) AS total", count).Order(q.column + direction + ", " + l.table + ".id" + direction).
-		Limit(q.size).Offset((q.page - 1) * q.size).Find(&found).Error
-	if err != nil {
-		return nil, Classify(err)
-	}
-	if len(found) == 0 && q.page > 1 {
-		return nil, errNoPage
-	}
-	page := &Page[T]{Results: make([]T, len(found)), Number: q.page, Count: new(int64)}
-	for i := range found {
-		page.Results[i], *page.Count = found[i].Row, found[i].Total
-	}
-	page.Last = int(max(1, (*page.Count+int64(q.size)-1)/int64(q.size)))
-	return page, nil
 }
 
 func keys[V any](m map[string]V) []string {

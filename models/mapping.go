@@ -81,18 +81,21 @@ var mappingList = listing{
 
 var assignedDoctorList = listing{
 	table:   "mappings",
+	joins:   "JOIN doctors ON doctors.id = mappings.doctor_id",
 	columns: doctorList.columns + ", mappings.id AS mapping_id, mappings.created_at AS assigned_at",
 	search:  doctorList.search,
 	newest:  "mappings.created_at",
 	orderings: map[string]string{
 		"name": "doctors.name_key", "created_at": "doctors.created_at", "updated_at": "doctors.updated_at",
 	},
-	filters: doctorList.filters,
+	filters:     doctorList.filters,
+	filtersJoin: true,
+	deletable:   true,
 }
 
 // Mappings lists the assignments of the actor's patients; all of them for staff.
 func (db *DB) Mappings(ctx context.Context, by Actor, values url.Values) (*Page[Assignment], error) {
-	page, err := list[Mapping, Assignment](ctx, db.read, by, mappingList, values, by.sees("mappings.owner_id"))
+	page, err := list[Assignment](ctx, db.read, by, mappingList, values, by.owns("mappings.owner_id")...)
 	if err != nil {
 		return nil, err
 	}
@@ -116,14 +119,17 @@ func (db *DB) DoctorsOf(ctx context.Context, by Actor, patient int64, values url
 }
 
 func (db *DB) doctorsOf(ctx context.Context, by Actor, patient int64, values url.Values) (*Page[AssignedDoctor], error) {
-	then, err := assignedAsOf(values.Get("as_of"))
-	if err != nil {
-		return nil, err
+	scope := append(by.owns("mappings.owner_id"), where("mappings.patient_id = ?", patient))
+	l := assignedDoctorList
+	if day := values.Get("as_of"); day != "" {
+		then, err := assignedAsOf(day)
+		if err != nil {
+			return nil, err
+		}
+		l.deletable = false // what has been removed since counts too
+		scope = append(scope, then)
 	}
-	page, err := list[Mapping, AssignedDoctor](ctx, db.read, by, assignedDoctorList, values, func(q *gorm.DB) *gorm.DB {
-		return q.Joins("JOIN doctors ON doctors.id = mappings.doctor_id").
-			Scopes(by.sees("mappings.owner_id"), then).Where("mappings.patient_id = ?", patient)
-	})
+	page, err := list[AssignedDoctor](ctx, db.read, by, l, values, scope...)
 	if err == nil && len(page.Results) > 0 && values.Get("as_of") == "" {
 		return page, nil
 	}
@@ -135,20 +141,15 @@ func (db *DB) doctorsOf(ctx context.Context, by Actor, patient int64, values url
 	return page, err
 }
 
-// assignedAsOf narrows a query of mappings to those that were assigned at the end of a day: whose last event until
-// then is an assignment, whatever has become of them since.
-func assignedAsOf(day string) (func(*gorm.DB) *gorm.DB, error) {
-	if day == "" {
-		return everyone, nil
-	}
+// assignedAsOf lets the assignments through that stood at the end of a day: whose last event until then is an
+// assignment, whatever has become of them since.
+func assignedAsOf(day string) (condition, error) {
 	start, err := time.Parse(time.DateOnly, day)
 	if err != nil || start.Year() < 1 {
-		return nil, Fields{"as_of": {"Date has wrong format. Use one of these formats instead: YYYY-MM-DD."}}.Err()
+		return condition{}, Fields{"as_of": {"Date has wrong format. Use one of these formats instead: YYYY-MM-DD."}}.Err()
 	}
-	return func(q *gorm.DB) *gorm.DB {
-		return q.Unscoped().Where("(SELECT action FROM events WHERE object_id = mappings.id AND object = ? AND outcome = ?"+
-			" AND at < ? ORDER BY id DESC LIMIT 1) = ?", objectMapping, outcomeOK, start.AddDate(0, 0, 1), ActionAssign)
-	}, nil
+	return where("(SELECT action FROM events WHERE object_id = mappings.id AND object = ? AND outcome = ?"+
+		" AND at < ? ORDER BY id DESC LIMIT 1) = ?", objectMapping, outcomeOK, start.AddDate(0, 0, 1), ActionAssign), nil
 }
 
 // Assign assigns a doctor to one of the actor's patients. Both rows are locked meanwhile, so that neither can be

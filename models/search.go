@@ -78,24 +78,25 @@ const fewRows = 5000
 
 // searchConditions are what a row must hold, a condition for each word. PostgreSQL decides itself when its index is
 // worth using; SQLite is told.
-func searchConditions(g *gorm.DB, l listing, words []string, rows func() *gorm.DB) ([]condition, error) {
+func searchConditions(g *gorm.DB, l listing, words []string, scope []condition) ([]condition, error) {
 	useIndex := false
 	if len(words) > 0 && g.Name() == "sqlite" && l.searchIndex != "" {
 		var n int64
-		if err := g.Table("(?)", rows().Select("1").Limit(fewRows+1)).Count(&n).Error; err != nil {
+		sql, args := from(l.table, "", scope...)
+		if err := g.Raw("SELECT count(*) FROM (SELECT 1"+sql+" LIMIT ?)", append(args, fewRows+1)...).Scan(&n).Error; err != nil {
 			return nil, err
 		}
 		useIndex = n > fewRows
 	}
-	var where []condition
+	var conditions []condition
 	for _, word := range words {
 		if useIndex && utf8.RuneCountInString(word) >= 3 {
 			phrase := `"` + strings.ReplaceAll(word, `"`, `""`) + `"`
 			lookUp := strings.TrimSuffix(l.search, ".search_text") + ".id IN (SELECT rowid FROM " + l.searchIndex + " WHERE " + l.searchIndex + " MATCH ?)"
-			where = append(where, condition{lookUp, []any{phrase}})
+			conditions = append(conditions, where(lookUp, phrase))
 			continue
 		}
-		where = append(where, condition{l.search + ` LIKE ? ESCAPE '\'`, []any{likePattern(word)}})
+		conditions = append(conditions, where(l.search+` LIKE ? ESCAPE '\'`, likePattern(word)))
 	}
-	return where, nil
+	return conditions, nil
 }

@@ -179,9 +179,8 @@ var sessionList = listing{
 
 // Sessions lists where the actor's account is signed in.
 func (db *DB) Sessions(ctx context.Context, by Actor, values url.Values) (*Page[Session], error) {
-	page, err := list[Session, Session](ctx, db.read, by, sessionList, values, func(q *gorm.DB) *gorm.DB {
-		return q.Where("user_id = ? AND ended_at IS NULL AND expires_at > ?", by.ID, now())
-	})
+	page, err := list[Session](ctx, db.read, by, sessionList, values,
+		where("user_id = ? AND ended_at IS NULL AND expires_at > ?", by.ID, now()))
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func (db *DB) Users(ctx context.Context, by Actor, values url.Values) (*Page[Use
 	if !by.IsStaff {
 		return nil, ErrForbidden
 	}
-	return list[User, User](ctx, db.read, by, userList, values, everyone)
+	return list[User](ctx, db.read, by, userList, values)
 }
 
 // User finds one account, for staff.

@@ -37,6 +37,14 @@ func (a Actor) sees(owner string) func(*gorm.DB) *gorm.DB {
 	}
 }
 
+// owns is sees as a condition of a list.
+func (a Actor) owns(owner string) []condition {
+	if a.IsStaff {
+		return nil
+	}
+	return []condition{where(owner+" = ?", a.ID)}
+}
+
 // Tx is one transaction of one actor, at one time.
 type Tx struct {
 	*gorm.DB

@@ -1,0 +1,107 @@
+package models
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+)
+
+// list finds one page of a list, of the rows that scope lets through.
+func list[T any](ctx context.Context, db *gorm.DB, by Actor, l listing, values url.Values, scope ...condition) (*Page[T], error) {
+	q, err := l.parse(values)
+	if err != nil {
+		return nil, err
+	}
+	if q.beyondNumber {
+		return nil, errNoPage
+	}
+	if q.deleted && !by.IsStaff {
+		return nil, ErrForbidden
+	}
+	if l.deletable {
+		shown := ".deleted_at IS NULL"
+		if q.deleted {
+			shown = ".deleted_at IS NOT NULL"
+		}
+		scope = append(slices.Clip(scope), where(l.table+shown))
+	}
+	db = db.WithContext(ctx)
+	search, err := searchConditions(db, l, q.words, scope)
+	if err != nil {
+		return nil, Classify(err)
+	}
+	q.where = append(q.where, search...)
+	if q.byCursor {
+		return seek[T](db, l, q, scope)
+	}
+	return numbered[T](db, l, q, scope)
+}
+
+// from is the part of a statement that says which rows: FROM, JOIN and WHERE. It is put together here and not by GORM,
+// because that took longer than to run it.
+func from(table, joins string, conditions ...condition) (string, []any) {
+	var args []any
+	var sql strings.Builder
+	sql.WriteString(" FROM " + table + " " + joins)
+	for i, c := range conditions {
+		if i == 0 {
+			sql.WriteString(" WHERE (")
+		} else {
+			sql.WriteString(" AND (")
+		}
+		sql.WriteString(c.sql + ")")
+		args = append(args, c.args...)
+	}
+	return sql.String(), args
+}
+
+// orderBy orders by a column, and by the id among equals. The limit is no parameter: a plan for any limit would sort
+// what an index has in order already.
+func orderBy(column, table string, descending bool, limit int) string {
+	direction := ""
+	if descending {
+		direction = " DESC"
+	}
+	return " ORDER BY " + column + direction + ", " + table + ".id" + direction + " LIMIT " + itoa(limit)
+}
+
+// counted is one row of a page together with the number of rows of the whole list, so that both are one query.
+type counted[T any] struct {
+	Row   T `gorm:"embedded"`
+	Total int64
+}
+
+var errNoPage = &Error{Code: NotFound, Detail: "Invalid page.", Fields: Fields{"page": {"There is no such page."}}}
+
+// numbered finds a page by its number, and the length of the list in the same query.
+func numbered[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[T], error) {
+	conditions := append(slices.Clip(scope), q.where...)
+	countJoins := ""
+	if l.filtersJoin && len(q.where) > 0 {
+		countJoins = l.joins
+	}
+	counting, countArgs := from(l.table, countJoins, conditions...)
+	paging, pageArgs := from(l.table, l.joins, conditions...)
+	args := append(countArgs, pageArgs...)
+	sql := "SELECT " + l.columns + ", (SELECT count(*)" + counting + ") AS total" + paging + orderBy(q.column, l.table, q.descending, q.size)
+	if q.page > 1 {
+		sql += " OFFSET ?"
+		args = append(args, (q.page-1)*q.size)
+	}
+	var found []counted[T]
+	if err := db.Raw(sql, args...).Scan(&found).Error; err != nil {
+		return nil, Classify(err)
+	}
+	if len(found) == 0 && q.page > 1 {
+		return nil, errNoPage
+	}
+	page := &Page[T]{Results: make([]T, len(found)), Number: q.page, Count: new(int64)}
+	for i := range found {
+		page.Results[i], *page.Count = found[i].Row, found[i].Total
+	}
+	page.Last = int(max(1, (*page.Count+int64(q.size)-1)/int64(q.size)))
+	return page, nil
+}
