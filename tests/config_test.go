@@ -35,7 +35,8 @@ func TestConfigurationHasDefaults(t *testing.T) {
 	assert.Len(t, cfg.JWTSecret, 64) // made at random
 	cfg.JWTSecret = ""
 	assert.Equal(t, &config.Config{
-		Host: "127.0.0.1", Port: 8000, Database: config.Database{SQLite: "healthcare.db"}, MaxConns: 16, MaxIdle: 16, MinPassword: 8, AccessTokenTTL: 15 * time.Minute,
+		Host: "127.0.0.1", Port: 8000, Database: config.Database{SQLite: "healthcare.db"}, MaxConns: 16, MaxIdle: 16, MinPassword: 8,
+		AccessTokenTTL: 15 * time.Minute, RefreshTokenTTL: 168 * time.Hour, RefreshGrace: 10 * time.Second,
 		Registration: "open", AuthRateLimit: 120, RequestTimeout: 10 * time.Second, LogLevel: slog.LevelInfo, HashMemory: 19 * 1024,
 	}, cfg)
 }
@@ -43,11 +44,11 @@ func TestConfigurationHasDefaults(t *testing.T) {
 func TestEveryVariableIsRead(t *testing.T) {
 	t.Parallel()
 	cfg, err := load(t, "", "HOST=::1", "PORT=80", "DATABASE_URL=postgresql://u:pw@db.example.org:5433/clinic", "JWT_SECRET="+secret, "DB_MAX_CONNS=5", "DB_MAX_IDLE_CONNS=0",
-		"PASSWORD_MIN_LENGTH=15", "ACCESS_TOKEN_TTL=1h30m", "REGISTRATION=closed", "AUTH_RATE_LIMIT=0", "REQUEST_TIMEOUT=30s", "LOG_LEVEL=WARN",
+		"PASSWORD_MIN_LENGTH=15", "ACCESS_TOKEN_TTL=1h30m", "REFRESH_TOKEN_TTL=24h", "REFRESH_GRACE=0s", "AUDIT_KEY="+secret, "REGISTRATION=closed", "AUTH_RATE_LIMIT=0", "REQUEST_TIMEOUT=30s", "LOG_LEVEL=WARN",
 		"CORS_ALLOWED_ORIGINS=https://app.example.org, http://localhost:3000/", "TRUSTED_PROXIES=10.1.2.3/8, ::1,192.0.2.7")
 	require.NoError(t, err)
 	assert.Equal(t, &config.Config{
-		Host: "::1", Port: 80, Database: config.Database{Postgres: "postgresql://u:pw@db.example.org:5433/clinic"}, JWTSecret: secret, MaxConns: 5, MinPassword: 15,
+		Host: "::1", Port: 80, Database: config.Database{Postgres: "postgresql://u:pw@db.example.org:5433/clinic"}, JWTSecret: secret, AuditKey: secret, MaxConns: 5, MinPassword: 15, RefreshTokenTTL: 24 * time.Hour,
 		AccessTokenTTL: 90 * time.Minute, Registration: "closed", AuthRateLimit: 0, RequestTimeout: 30 * time.Second, LogLevel: slog.LevelWarn, HashMemory: 19 * 1024,
 		CORSAllowedOrigins: []config.Origin{"https://app.example.org", "http://localhost:3000"},
 		TrustedProxies:     []config.Network{{Prefix: netip.MustParsePrefix("10.0.0.0/8")}, {Prefix: netip.MustParsePrefix("::1/128")}, {Prefix: netip.MustParsePrefix("192.0.2.7/32")}},

@@ -18,7 +18,7 @@ import (
 func declaredVariables() map[string]string {
 	declared := map[string]string{}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Config]()) {
-		if name, _, _ := strings.Cut(f.Tag.Get("env"), ","); name != "" {
+		if name, _, _ := strings.Cut(f.Tag.Get("env"), ","); name != "" && name != "-" {
 			declared[name] = f.Tag.Get("envDefault")
 		}
 	}

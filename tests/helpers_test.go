@@ -144,3 +144,10 @@ func absent(t *testing.T, text string, words ...string) {
 		assert.NotContains(t, text, w)
 	}
 }
+
+// without is an object that lacks one field.
+func without(o object, name string) object {
+	rest := with(o)
+	delete(rest, name)
+	return rest
+}

@@ -104,12 +104,13 @@ func TestTheDatabaseItselfRefusesWhatBreaksTheRules(t *testing.T) {
 			"UPDATE mappings SET owner_id = 99", "UPDATE mappings SET assigned_by = 99", "DELETE FROM users", "DELETE FROM patients WHERE id = 1", "DELETE FROM doctors WHERE id = 1",
 			"UPDATE patients SET id = 77 WHERE id = 1",
 			// unique rules
-			"INSERT INTO users (username, email, first_name, last_name, username_key, email_key, password_hash, is_staff, is_active, created_at, updated_at)" +
-				" SELECT username, email, '', '', username_key, 'other', '', false, true, created_at, updated_at FROM users",
-			"INSERT INTO users (username, email, first_name, last_name, username_key, email_key, password_hash, is_staff, is_active, created_at, updated_at)" +
-				" SELECT username, email, '', '', 'other', email_key, '', false, true, created_at, updated_at FROM users",
+			"INSERT INTO users (username, email, first_name, last_name, username_key, email_key, search_text, password_hash, is_staff, is_active, created_at, updated_at)" +
+				" SELECT username, email, '', '', username_key, 'other', '', '', false, true, created_at, updated_at FROM users",
+			"INSERT INTO users (username, email, first_name, last_name, username_key, email_key, search_text, password_hash, is_staff, is_active, created_at, updated_at)" +
+				" SELECT username, email, '', '', 'other', email_key, '', '', false, true, created_at, updated_at FROM users",
 			"UPDATE doctors SET license_number = 'L-1'",
-			"INSERT INTO mappings (patient_id, doctor_id, owner_id, assigned_by, created_at) SELECT patient_id, doctor_id, owner_id, assigned_by, created_at FROM mappings",
+			"INSERT INTO mappings (patient_id, doctor_id, owner_id, assigned_by, created_at, removed_with)" +
+				" SELECT patient_id, doctor_id, owner_id, assigned_by, created_at, '' FROM mappings",
 		} {
 			_, err := api.sql().Exec(statement)
 			assert.ErrorContains(t, err, "onstraint", statement)
@@ -117,8 +118,8 @@ func TestTheDatabaseItselfRefusesWhatBreaksTheRules(t *testing.T) {
 		assert.Equal(t, before, api.contents())
 		// Among the deleted, licences and pairs may stand twice.
 		api.exec("UPDATE doctors SET license_number = 'L-1', deleted_at = created_at WHERE id = 1")
-		api.exec("INSERT INTO mappings (patient_id, doctor_id, owner_id, assigned_by, created_at, deleted_at)" +
-			" SELECT patient_id, doctor_id, owner_id, assigned_by, created_at, created_at FROM mappings")
+		api.exec("INSERT INTO mappings (patient_id, doctor_id, owner_id, assigned_by, created_at, deleted_at, removed_with)" +
+			" SELECT patient_id, doctor_id, owner_id, assigned_by, created_at, created_at, '' FROM mappings")
 	})
 }
 

@@ -94,7 +94,7 @@ func TestWhatStopsTheStartIsTold(t *testing.T) {
 	}{
 		"port in use":        {nil, []string{"PORT=" + port}, "address already in use"},
 		"no database":        {nil, []string{"JWT_SECRET=" + secret, "DATABASE_URL=postgres://u:swordfish@127.0.0.1:" + strconv.Itoa(free) + "/x"}, "PostgreSQL cannot be reached"},
-		"unknown subcommand": {[]string{"sevre"}, nil, `unknown command "sevre"`},
+		"unknown subcommand": {[]string{"sevre"}, nil, `there is no command "sevre"`},
 		"unknown flag":       {[]string{"--prot"}, nil, "unknown flag: --prot"},
 	} {
 		code, stdout, stderr := run(t, t.TempDir(), c.args, c.environ...)

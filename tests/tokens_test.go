@@ -56,7 +56,7 @@ func TestATokenIsRefusedUnlessThisServerSignedItForAnAccount(t *testing.T) {
 	in := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
 	onBoth(t, func(t *testing.T, api *API) {
 		ana := api.User("ana")
-		good := object{"sub": "1", "typ": "access", "exp": in(day), "orig_iat": in(0)}
+		good := object{"sub": "1", "sid": "1", "typ": "access", "exp": in(day), "orig_iat": in(0)}
 		headOf := strings.Split(ana.Token, ".")
 		unsigned := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`))
 		for name, authorization := range map[string]string{
@@ -81,10 +81,10 @@ func TestATokenIsRefusedUnlessThisServerSignedItForAnAccount(t *testing.T) {
 			"expired":            "Bearer " + token(t, "HS256", key, with(good, "exp", in(-time.Minute))),
 			"expiry in words":    "Bearer " + token(t, "HS256", key, with(good, "exp", "tomorrow")),
 			"expiry null":        "Bearer " + token(t, "HS256", key, with(good, "exp", nil)),
-			"no expiry":          "Bearer " + token(t, "HS256", key, object{"sub": "1", "typ": "access"}),
+			"no expiry":          "Bearer " + token(t, "HS256", key, without(good, "exp")),
 			"not yet":            "Bearer " + token(t, "HS256", key, with(good, "nbf", in(day))),
 			"another type":       "Bearer " + token(t, "HS256", key, with(good, "typ", "refresh")),
-			"no type":            "Bearer " + token(t, "HS256", key, object{"sub": "1", "exp": in(day)}),
+			"no type":            "Bearer " + token(t, "HS256", key, without(good, "typ")),
 			"no account":         "Bearer " + token(t, "HS256", key, with(good, "sub", "")),
 			"account of nobody":  "Bearer " + token(t, "HS256", key, with(good, "sub", "77")),
 			"account in words":   "Bearer " + token(t, "HS256", key, with(good, "sub", "ana")),
@@ -92,6 +92,9 @@ func TestATokenIsRefusedUnlessThisServerSignedItForAnAccount(t *testing.T) {
 			"account as number":  "Bearer " + token(t, "HS256", key, with(good, "sub", 1)),
 			"account as list":    "Bearer " + token(t, "HS256", key, with(good, "sub", []string{"1"})),
 			"account too large":  "Bearer " + token(t, "HS256", key, with(good, "sub", "9223372036854775808")),
+			"no session":         "Bearer " + token(t, "HS256", key, without(good, "sid")),
+			"session of nobody":  "Bearer " + token(t, "HS256", key, with(good, "sid", "77")),
+			"session as number":  "Bearer " + token(t, "HS256", key, with(good, "sid", 1)),
 			"claims of identity": "Bearer " + token(t, "HS256", key, object{"identity": 1, "exp": in(day)}),
 		} {
 			r := api.Nobody().Do("GET", me, nil, "Authorization", authorization)
@@ -128,7 +131,9 @@ func TestTokensExpire(t *testing.T) {
 func TestADisabledAccountIsOutAtOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, api *API) {
 		ana := everyTable(api)
-		api.exec("UPDATE users SET is_active = false")
+		account := path("users", ana.ID)
+		boss := api.Staff("boss")
+		boss.Patch(account, object{"is_active": false}).Expect(http.StatusOK)
 		before := api.contents()
 		for _, route := range protected {
 			method, path, _ := strings.Cut(route, " ")
@@ -137,7 +142,10 @@ func TestADisabledAccountIsOutAtOnce(t *testing.T) {
 			assert.Equal(t, "token_not_valid", r.JSON["code"], route)
 		}
 		assert.Equal(t, before, api.contents())
-		api.exec("UPDATE users SET is_active = true")
+		// Enabled again, it needs a new login: its sessions have ended.
+		boss.Patch(account, object{"is_active": true}).Expect(http.StatusOK)
+		ana.Get(me).Expect(http.StatusUnauthorized)
+		ana.Login()
 		ana.Get(me).Expect(http.StatusOK)
 	})
 }
