@@ -21,9 +21,6 @@ import (
 	"healthcare/models"
 )
 
-// MaxBody is the size that a request's body may have, in bytes.
-const MaxBody = 1 << 20
-
 // body is a JSON object as the client sent it.
 type body struct {
 	fields map[string]json.RawMessage // each still undecoded
@@ -33,14 +30,9 @@ type body struct {
 // readBody reads the one JSON object that a request's body must be. A request without a body and without a
 // Content-Type counts as an empty object.
 func readBody(c *gin.Context) (b body, err error) {
-	raw, err := io.ReadAll(io.LimitReader(c.Request.Body, MaxBody+1))
+	raw, err := io.ReadAll(c.Request.Body) // which middleware.Body has in memory
 	if err != nil {
-		return b, parseError("the body ended too soon")
-	}
-	if len(raw) > MaxBody {
-		// Take the rest off the line, within reason: a client that is still sending would never see the answer.
-		_, _ = io.CopyN(io.Discard, c.Request.Body, 8*MaxBody)
-		return b, &models.Error{Code: models.RequestTooLarge, Detail: "The body must not be larger than 1 MiB."}
+		return b, err
 	}
 	contentType := c.GetHeader("Content-Type")
 	if len(raw) == 0 && contentType == "" {

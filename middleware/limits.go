@@ -1,8 +1,10 @@
 package middleware
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/netip"
 	"time"
 
@@ -20,6 +22,40 @@ func Timeout(limit time.Duration) gin.HandlerFunc {
 		defer cancel()
 		c.Request = c.Request.WithContext(ctx)
 		c.Next()
+	}
+}
+
+// maxBody is the size that a request's body may have, in bytes.
+const maxBody = 1 << 20
+
+// Body takes a request's body off the line, so that what comes after never waits for a slow client.
+func Body(c *gin.Context) {
+	raw, err := io.ReadAll(io.LimitReader(c.Request.Body, maxBody+1))
+	if err != nil {
+		fail(c, &models.Error{Code: models.ParseError, Detail: "The body ended too soon."})
+		return
+	}
+	if len(raw) > maxBody {
+		// The rest too, within reason: a client that is still sending would never see the answer.
+		_, _ = io.CopyN(io.Discard, c.Request.Body, 8*maxBody)
+		fail(c, &models.Error{Code: models.RequestTooLarge, Detail: "The body must not be larger than 1 MiB."})
+		return
+	}
+	c.Request.Body = io.NopCloser(bytes.NewReader(raw))
+}
+
+// Shed lets so many requests be at work at once, and turns the others away at once: they would only wait for those,
+// and make everybody wait longer.
+func Shed(most int) gin.HandlerFunc {
+	slots := make(chan struct{}, most)
+	return func(c *gin.Context) {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+			c.Next()
+		default:
+			fail(c, &models.Error{Code: models.Unavailable, Detail: "The server is busy. Try again soon.", RetryAfter: 1})
+		}
 	}
 }
 

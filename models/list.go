@@ -35,14 +35,16 @@ const (
 
 // listing says what clients may ask of one list. Only columns named here ever reach an ORDER BY or a WHERE.
 type listing struct {
-	table     string
-	columns   string            // what is selected
-	joins     string            // what only the page needs, not the count
-	search    string            // the column that ?search= looks into
-	orderings map[string]string // ?ordering= → column
-	newest    string            // the column that orders a list nobody ordered
-	filters   map[string]filter // parameter → what it compares
-	deletable bool              // staff may ask for the deleted rows with ?deleted=true
+	table   string
+	columns string // what is selected
+	joins   string // what only the page needs, not the count
+	search  string // the column that ?search= looks into
+	// searchIndex is SQLite's index of that column, if there is one.
+	searchIndex string
+	orderings   map[string]string // ?ordering= → column
+	newest      string            // the column that orders a list nobody ordered
+	filters     map[string]filter // parameter → what it compares
+	deletable   bool              // staff may ask for the deleted rows with ?deleted=true
 }
 
 // filter compares a column with a parameter's value, which must pass parse.
@@ -74,8 +76,9 @@ func text(column string) filter {
 // query is a list's parameters after they were checked.
 type query struct {
 	where        []condition
-	ordering     string // as the client said it
-	column       string // that orders; the id decides among equals
+	words        []string // of the search
+	ordering     string   // as the client said it
+	column       string   // that orders; the id decides among equals
 	descending   bool
 	cursor       *cursor
 	key          any // of the cursor, as the column has it
@@ -115,9 +118,7 @@ func (l listing) parse(values url.Values) (query, error) {
 		if utf8.RuneCountInString(search) > maxSearch {
 			wrong.Add("search", "Ensure this field has no more than "+itoa(maxSearch)+" characters.")
 		}
-		for _, word := range strings.Fields(Fold(search)) {
-			q.where = append(q.where, condition{l.search + ` LIKE ? ESCAPE '\'`, []any{likePattern(word)}})
-		}
+		q.words = strings.Fields(Fold(search))
 	}
 	if s := values.Get("deleted"); l.deletable && s != "" {
 		deleted, err := strconv.ParseBool(s)
@@ -223,6 +224,11 @@ func list[M, T any](ctx context.Context, db *gorm.DB, by Actor, l listing, value
 	}
 	// Conditions are added to each use anew: GORM builds a statement by changing it.
 	rowsOf := func() *gorm.DB { return q.conditions(db.Model(new(M)).Scopes(scope)) }
+	search, err := searchConditions(db, l, q.words, rowsOf)
+	if err != nil {
+		return nil, Classify(err)
+	}
+	q.where = append(q.where, search...)
 	rows := rowsOf()
 	if l.joins != "" {
 		rows = rows.Joins(l.joins)

@@ -61,6 +61,9 @@ func migrate(g *gorm.DB) error {
 	if err := appendOnly(g); err != nil {
 		return fmt.Errorf("migration: %w", err)
 	}
+	if err := indexSearch(g); err != nil {
+		return fmt.Errorf("migration: %w", err)
+	}
 	return indexShownPatients(g)
 }
 

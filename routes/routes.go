@@ -22,6 +22,10 @@ type Handler struct {
 	Routes gin.RoutesInfo
 }
 
+// loginsAtOnce is how many registrations, logins and refreshes may wait for each other: what a core hashes within the
+// time that a request may take.
+const loginsAtOnce = 200
+
 // New puts the API together. Paths are registered without their trailing slash; each works with and without it.
 func New(cfg *config.Config, db *models.DB, log *slog.Logger) (*Handler, error) {
 	gin.SetMode(gin.ReleaseMode)
@@ -56,13 +60,13 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (*Handler, error) 
 	r.GET("/openapi.yaml", h(pages.YAML))
 	r.GET("/openapi.json", h(pages.JSON))
 
-	public := r.Group("/api", middleware.RateLimit(cfg.AuthRateLimit))
+	public := r.Group("/api", middleware.RateLimit(cfg.AuthRateLimit), middleware.Body, middleware.Shed(loginsAtOnce))
 	public.POST("/auth/register", h(auth.Register))
 	public.POST("/auth/login", h(auth.Login))
 	public.POST("/auth/refresh", h(auth.Refresh))
-	r.POST("/api/auth/verify", h(auth.Verify))
+	r.POST("/api/auth/verify", middleware.Body, h(auth.Verify))
 
-	api := r.Group("/api", tokens.Require)
+	api := r.Group("/api", tokens.Require, middleware.Body, middleware.Shed(max(64, 4*cfg.MaxConns)))
 	api.GET("/auth/me", h(auth.Me))
 	api.PATCH("/auth/me", h(auth.UpdateMe))
 	api.POST("/auth/password", h(auth.Password))
