@@ -97,7 +97,7 @@ func render(c *gin.Context, e *models.Error) {
 	if err != nil { // of strings and numbers: cannot happen
 		status, doc = http.StatusInternalServerError, nil
 	}
-	c.Data(status, "application/problem+json", doc)
+	c.Data(status, "application/problem+json", append(doc, '\n')) // as all other JSON ends
 }
 
 // fail ends a request with an error.

@@ -288,7 +288,8 @@ func TestTheDescriptionRefusesWhatItDoesNotSay(t *testing.T) {
 		"a parameter":             {asked("GET", "/api/patients/?gendre=male", ""), 200, header(asJSON), `{"count":0,"next":null,"previous":null,"results":[]}`, "gendre"},
 		"a value of a parameter":  {asked("GET", "/api/patients/?gender=x", ""), 200, header(asJSON), `{"count":0,"next":null,"previous":null,"results":[]}`, "gender"},
 		"a field of a row":        {asked("GET", "/api/patients/", ""), 200, header(asJSON), `{"count":0,"next":null,"previous":null,"results":[{}]}`, "/results/0"},
-		"a request's body at all": {asked("POST", "/api/patients/", ""), 201, header(asJSON), `{}`, "the answer"},
+		"a request's body at all": {asked("POST", "/api/mappings/", ""), 201, header(asJSON), `{}`, "the answer"},
+		"a version":               {asked("GET", "/api/patients/1/", ""), 200, header(asJSON), `{}`, "ETag"},
 	} {
 		err := checkDescribed(c.req, c.status, c.header, c.body)
 		if c.says == "" {

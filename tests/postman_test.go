@@ -98,6 +98,22 @@ func TestEveryPostmanRequestIsARoute(t *testing.T) {
 	}
 }
 
+func TestThePostmanCollectionHasEveryRouteOfTheAPI(t *testing.T) {
+	t.Parallel()
+	numbers, params := regexp.MustCompile(`/(\{\{\w+\}\}|\d+)`), regexp.MustCompile(`/:\w+`)
+	shown := map[string]bool{}
+	for _, item := range postmanCollection(t).requests() {
+		path, _, _ := strings.Cut(strings.TrimPrefix(item.Request.URL.Raw, "{{baseUrl}}"), "?")
+		shown[item.Request.Method+" "+numbers.ReplaceAllString(strings.TrimSuffix(path, "/"), "/#")] = true
+	}
+	for _, route := range start(t, baseConfig(freshSQLite(t))).Routes {
+		if strings.HasPrefix(route.Path, "/api/") {
+			what := route.Method + " " + params.ReplaceAllString(route.Path, "/#")
+			assert.True(t, shown[what], "%s is in no request of the collection", what)
+		}
+	}
+}
+
 func TestEveryPostmanRequestIsExplainedAssertedAndShown(t *testing.T) {
 	t.Parallel()
 	assertions, logins := 0, 0
