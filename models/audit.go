@@ -113,8 +113,11 @@ func (db *DB) audited(e Event, err error) error {
 	case err != nil:
 		e.Outcome = string(ServerError)
 	}
-	if full := db.recorder.add(e); full != nil && err == nil {
-		return full
+	if full := db.recorder.add(e); full != nil {
+		if err == nil {
+			return full
+		}
+		slog.Error("an audit event of a refused request is lost", "action", e.Action, "object", e.Object, "request_id", e.RequestID)
 	}
 	return err
 }
@@ -127,7 +130,7 @@ type recorder struct {
 	mu    sync.Mutex
 	queue []Event
 
-	flushing sync.Mutex // held while a batch is stored, so that none overtakes another
+	flushing chan struct{} // holds one while a batch is stored, so that none overtakes another
 	wake     chan struct{}
 	stop     chan struct{}
 	stopped  chan struct{}
@@ -143,7 +146,7 @@ const (
 
 func newRecorder(store func(context.Context, []Event) error) *recorder {
 	r := &recorder{
-		store: store, log: slog.Default(),
+		store: store, log: slog.Default(), flushing: make(chan struct{}, 1),
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	go r.run()
@@ -185,10 +188,15 @@ func (r *recorder) add(e Event) error {
 	return nil
 }
 
-// flush stores all that was added before it was called; on an error, all of it still waits.
+// flush stores all that was added before it was called; on an error, all of it still waits. If the answer to a commit
+// is lost, its events are stored twice rather than not at all.
 func (r *recorder) flush(ctx context.Context) error {
-	r.flushing.Lock()
-	defer r.flushing.Unlock()
+	select {
+	case r.flushing <- struct{}{}:
+		defer func() { <-r.flushing }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	r.mu.Lock()
 	batch := r.queue
 	r.queue = nil

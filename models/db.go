@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/glebarez/sqlite"
@@ -57,7 +58,10 @@ func Open(ctx context.Context, cfg *config.Config) (*DB, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	db.recorder = newRecorder(func(ctx context.Context, events []Event) error {
-		return db.Write(ctx, Actor{}, func(tx *Tx) error { return tx.CreateInBatches(events, eventBatch).Error })
+		return db.Write(ctx, Actor{}, func(tx *Tx) error {
+			// A copy, because GORM sets the ids of what it inserts: those of an attempt that failed may be taken by the next.
+			return tx.CreateInBatches(slices.Clone(events), eventBatch).Error
+		})
 	})
 	return db, nil
 }
