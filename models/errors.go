@@ -144,11 +144,12 @@ func isRetryable(err error) bool {
 	return state == "40001" || state == "40P01"
 }
 
-// unreachable: the database is away, shutting down, full, read-only or did not answer in time.
+// unreachable: the database is away, shutting down, full, read-only or did not answer in time (or the client did not
+// wait for it).
 func unreachable(err error) bool {
 	if state := pgState(err); state != "" {
 		switch state[:2] {
-		case "08", "53", "58": // connection, resources, system
+		case "08", "40", "53", "58": // connection, lost to others again and again, resources, system
 			return true
 		}
 		return strings.HasPrefix(state, "57") || state == "25006" // shutting down, cancelled; read-only
@@ -161,6 +162,7 @@ func unreachable(err error) bool {
 	var connect *pgconn.ConnectError
 	var network net.Error
 	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.Timeout(err) ||
-		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, driver.ErrBadConn) ||
+		errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone) || // the request's time ended before its commit
 		errors.Is(err, net.ErrClosed) || strings.Contains(err.Error(), "conn closed") || strings.Contains(err.Error(), "unexpected EOF")
 }
