@@ -29,6 +29,8 @@ type Retry struct {
 	Replayed bool // set when the answer is that of an earlier request
 }
 
+func (r *Retry) replayed() bool { return r != nil && r.Replayed }
+
 var errKeyReused = &Error{Code: KeyReused, Detail: "This Idempotency-Key was used before with another body."}
 
 // once runs a creation, or returns what the earlier one with the same key made. A racing one waits here for the
