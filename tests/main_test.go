@@ -95,6 +95,9 @@ type API struct {
 	DB     *models.DB
 	URL    string
 	Log    *logBuffer
+
+	once   sync.Once
+	direct *sql.DB // made by sql
 }
 
 // logBuffer collects what an instance logs.
@@ -171,14 +174,18 @@ func start(t *testing.T, cfg *config.Config) *API {
 
 // sql opens the instance's database directly, to see what it really holds.
 func (api *API) sql() *sql.DB {
-	driver, dsn := "pgx", api.Config.Database.Postgres
-	if dsn == "" {
-		driver, dsn = "sqlite", api.Config.Database.SQLite+"?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"
-	}
-	db, err := sql.Open(driver, dsn)
-	require.NoError(api.t, err)
-	api.t.Cleanup(func() { _ = db.Close() })
-	return db
+	api.once.Do(func() {
+		driver, dsn := "pgx", api.Config.Database.Postgres
+		if dsn == "" {
+			driver, dsn = "sqlite", api.Config.Database.SQLite+"?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"
+		}
+		db, err := sql.Open(driver, dsn)
+		require.NoError(api.t, err)
+		db.SetMaxIdleConns(1)
+		api.t.Cleanup(func() { _ = db.Close() })
+		api.direct = db
+	})
+	return api.direct
 }
 
 // count runs a query that returns one number.
