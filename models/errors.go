@@ -138,10 +138,11 @@ func isDuplicate(err error) bool {
 	return pgState(err) == "23505" || code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
 }
 
-// isRetryable: the transaction lost to another one, and may win when it runs again.
+// isRetryable: the transaction lost to another one, and may win when it runs again; or it met what the failed COMMIT
+// of another had left open, which is rolled back by now.
 func isRetryable(err error) bool {
 	state := pgState(err)
-	return state == "40001" || state == "40P01"
+	return state == "40001" || state == "40P01" || sqliteCode(err) == sqlite3.SQLITE_ERROR && strings.Contains(err.Error(), "within a transaction")
 }
 
 // unreachable: the database is away, shutting down, full, read-only or did not answer in time (or the client did not
