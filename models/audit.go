@@ -106,8 +106,11 @@ func (db *DB) audited(e Event, err error) error {
 	case err != nil:
 		e.Outcome = string(ServerError)
 	}
-	if full := db.recorder.add(e); full != nil && err == nil {
-		return full
+	if full := db.recorder.add(e); full != nil {
+		if err == nil {
+			return full
+		}
+		slog.Error("an audit event of a refused request is lost", "action", e.Action, "object", e.Object, "request_id", e.RequestID)
 	}
 	return err
 }
@@ -120,7 +123,7 @@ type recorder struct {
 	mu    sync.Mutex
 	queue []Event
 
-	flushing sync.Mutex // held while a batch is stored, so that none overtakes another
+	flushing chan struct{} // holds one while a batch is stored, so that none overtakes another
 	wake     chan struct{}
 	stop     chan struct{}
 	stopped  chan struct{}
@@ -136,7 +139,7 @@ const (
 
 func newRecorder(store func(context.Context, []Event) error) *recorder {
 	r := &recorder{
-		store: store, log: slog.Default(),
+		store: store, log: slog.Default(), flushing: make(chan struct{}, 1),
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	go r.run()
@@ -182,7 +185,8 @@ func (r *recorder) add(e Event) error {
 // stays prepared.
 func storeEvents(tx *Tx, events []Event) error {
 	if tx.Name() != "postgres" {
-		return tx.CreateInBatches(events, eventBatch).Error
+		// A copy, because GORM sets the ids of what it inserts: those of an attempt that failed may be taken by the next.
+		return tx.CreateInBatches(slices.Clone(events), eventBatch).Error
 	}
 	n := len(events)
 	at, users, actions, objects := make([]time.Time, n), make([]*int64, n), make([]string, n), make([]string, n)
@@ -206,10 +210,15 @@ func storeEvents(tx *Tx, events []Event) error {
 	return err
 }
 
-// flush stores all that was added before it was called; on an error, all of it still waits.
+// flush stores all that was added before it was called; on an error, all of it still waits. If the answer to a commit
+// is lost, its events are stored twice rather than not at all.
 func (r *recorder) flush(ctx context.Context) error {
-	r.flushing.Lock()
-	defer r.flushing.Unlock()
+	select {
+	case r.flushing <- struct{}{}:
+		defer func() { <-r.flushing }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	r.mu.Lock()
 	batch := r.queue
 	r.queue = nil

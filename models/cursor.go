@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -33,17 +35,19 @@ func parseCursor(word, order string) (*cursor, bool) {
 	return c, true
 }
 
-// cursorKey is the value of the ordering column, as text: a time, or folded text.
+// cursorKey is the value of the ordering column, as text: a time, a number or folded text.
 type cursorKey string
 
 // GormDataType tells GORM that this is a type of our own.
 func (cursorKey) GormDataType() string { return "text" }
 
-// Scan reads either kind.
+// Scan reads each kind.
 func (k *cursorKey) Scan(src any) error {
 	switch v := src.(type) {
 	case time.Time:
 		*k = cursorKey(v.UTC().Format(time.RFC3339Nano))
+	case int64:
+		*k = cursorKey(strconv.FormatInt(v, 10))
 	case string:
 		*k = cursorKey(v)
 	case []byte:
@@ -52,6 +56,19 @@ func (k *cursorKey) Scan(src any) error {
 		return fmt.Errorf("a cursor cannot be made of %T", src)
 	}
 	return nil
+}
+
+// value is the key as the column has it; keys that no such column can hold are refused.
+func (c cursor) value(column string) (any, bool) {
+	switch {
+	case strings.HasSuffix(column, "at"):
+		at, err := time.Parse(time.RFC3339Nano, c.Key)
+		return at.UTC(), err == nil && at.UTC().Year() > 0 && at.UTC().Year() <= 9999
+	case strings.HasSuffix(column, ".id"):
+		id, err := strconv.ParseInt(c.Key, 10, 64)
+		return id, err == nil
+	}
+	return c.Key, !strings.ContainsRune(c.Key, 0)
 }
 
 // placed is one row of a list with its place in it.

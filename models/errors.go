@@ -140,10 +140,11 @@ func isDuplicate(err error) bool {
 	return pgState(err) == "23505" || code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
 }
 
-// isRetryable: the transaction lost to another one, and may win when it runs again.
+// isRetryable: the transaction lost to another one, and may win when it runs again; or it met what the failed COMMIT
+// of another had left open, which is rolled back by now.
 func isRetryable(err error) bool {
 	state := pgState(err)
-	return state == "40001" || state == "40P01"
+	return state == "40001" || state == "40P01" || sqliteCode(err) == sqlite3.SQLITE_ERROR && strings.Contains(err.Error(), "within a transaction")
 }
 
 // unreachable: the database is away, shutting down, full, read-only or did not answer in time, or nobody waits for
@@ -167,6 +168,6 @@ func unreachable(err error) bool {
 	}
 	var network net.Error
 	return errors.As(err, &network) || pgconn.Timeout(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
-		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone) || // the time ended before the commit
 		errors.Is(err, net.ErrClosed) || strings.Contains(err.Error(), "conn closed") || strings.Contains(err.Error(), "unexpected EOF")
 }

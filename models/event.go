@@ -223,7 +223,7 @@ var historyList = listing{
 	table:     "events",
 	columns:   "events.at, users.id AS by_id, users.username AS by_username, events.action, events.changes",
 	joins:     "LEFT JOIN users ON users.id = events.user_id",
-	newest:    "events.at",
+	newest:    "events.id", // changes of one record follow one another in this order; their times are of when they began
 	orderings: map[string]string{"created_at": "events.at"},
 }
 

@@ -30,6 +30,8 @@ type Retry struct {
 	Replayed bool // set when the answer is that of an earlier request
 }
 
+func (r *Retry) replayed() bool { return r != nil && r.Replayed }
+
 var errKeyReused = &Error{Code: KeyReused, Detail: "This Idempotency-Key was used before with another body."}
 
 // creation is how a creation is written: with a key to remember, that is more than one row.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -149,12 +148,8 @@ func (q *query) parseCursor(values url.Values, wrong Fields) {
 		return
 	}
 	c, ok := parseCursor(word, q.ordering)
-	if ok && strings.HasSuffix(q.column, "_at") || ok && strings.HasSuffix(q.column, ".at") {
-		var at time.Time
-		at, err := time.Parse(time.RFC3339Nano, c.Key)
-		q.key, ok = at.UTC(), err == nil && at.UTC().Year() > 0 && at.UTC().Year() <= 9999
-	} else if ok {
-		q.key, ok = c.Key, !strings.ContainsRune(c.Key, 0)
+	if ok {
+		q.key, ok = c.value(q.column)
 	}
 	if !ok {
 		wrong.Add("cursor", "Invalid cursor.")

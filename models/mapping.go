@@ -148,8 +148,9 @@ func assignedAsOf(day string) (condition, error) {
 	if err != nil || start.Year() < 1 {
 		return condition{}, Fields{"as_of": {"Date has wrong format. Use one of these formats instead: YYYY-MM-DD."}}.Err()
 	}
+	end := start.Add(24*time.Hour - time.Microsecond)
 	return where("(SELECT action FROM events WHERE object_id = mappings.id AND object = ? AND outcome = ?"+
-		" AND at < ? ORDER BY id DESC LIMIT 1) = ?", objectMapping, outcomeOK, start.AddDate(0, 0, 1), ActionAssign), nil
+		" AND at <= ? ORDER BY id DESC LIMIT 1) = ?", objectMapping, outcomeOK, end, ActionAssign), nil
 }
 
 // Assign assigns a doctor to one of the actor's patients. Both rows are locked meanwhile, so that neither can be
@@ -160,6 +161,11 @@ func (db *DB) Assign(ctx context.Context, by Actor, change Change[MappingFields]
 		a, err = once(tx, func() (*Assignment, error) { return tx.assign(change) })
 		return err
 	})
+	if err == nil && by.Retry.replayed() {
+		e := by.event(now(), ActionRead, objectMapping, a.ID)
+		e.PatientID = &a.PatientID
+		err = db.audited(e, nil)
+	}
 	return a, err
 }
 
@@ -261,6 +267,12 @@ func (tx *Tx) unhideMappings(with, where string, id int64) error {
 	}
 	gone := func() *gorm.DB {
 		return tx.Unscoped().Model(&Mapping{}).Where(where, id).Where("removed_with = ?", with)
+	}
+	// The other side must not be deleted while the assignment comes back.
+	var kept []int64
+	shared := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthShare}).Table(others).Order("id")
+	if err := shared.Where("id IN (?)", gone().Select(column)).Pluck("id", &kept).Error; err != nil || len(kept) == 0 {
+		return err
 	}
 	deleted := "EXISTS (SELECT 1 FROM " + others + " AS other WHERE other.id = mappings." + column + " AND other.deleted_at IS NOT NULL)"
 	if err := gone().Where(deleted).UpdateColumn("removed_with", other).Error; err != nil {

@@ -33,6 +33,7 @@ const (
 	macSize   = 16 // bytes of each row's HMAC that are kept (128 bits)
 	sealBatch = 2000
 	sealEvery = time.Second
+	sealLimit = time.Minute // a database that hangs must not keep the sealer for ever
 	// settled is how long after an id was first missed its transaction has certainly ended.
 	settled = 15 * time.Minute
 )
@@ -86,9 +87,11 @@ func (db *DB) KeepSealed(ctx context.Context, log *slog.Logger) {
 	for tick := time.NewTicker(sealEvery); ; {
 		select {
 		case <-tick.C:
-			if err := db.SealAll(ctx); err != nil && ctx.Err() == nil {
+			limit, cancel := context.WithTimeout(ctx, sealLimit)
+			if err := db.SealAll(limit); err != nil && ctx.Err() == nil {
 				log.Warn("the audit trail could not be sealed, it will be tried again", "error", err)
 			}
+			cancel()
 		case <-ctx.Done():
 			tick.Stop()
 			return
@@ -148,6 +151,9 @@ func (db *DB) seal(tx *Tx) (int, error) {
 	if err != nil || len(events) == 0 {
 		return 0, err
 	}
+	if err := db.sealedByUs(tx, last); err != nil {
+		return 0, err
+	}
 	var horizon int64 // ids up to here that are missing will never come
 	err = tx.Model(&Seal{}).Where("at < ?", tx.Now.Add(-settled)).Select("coalesce(max(last_id), 0)").Scan(&horizon).Error
 	if err != nil {
@@ -171,6 +177,22 @@ func (db *DB) seal(tx *Tx) (int, error) {
 	s.RowMACs = macs.String()
 	s.MAC = db.chain(last.MAC, s)
 	return len(events), tx.Create(&s).Error
+}
+
+// sealedByUs refuses to go on with a chain that another key began: an instance or a command that was started with a
+// wrong key would break it for good.
+func (db *DB) sealedByUs(tx *Tx, last Seal) error {
+	if last.ID == 0 {
+		return nil
+	}
+	var before Seal
+	if err := newestSeal(tx.Where("id < ?", last.ID), &before); err != nil {
+		return err
+	}
+	if last.MAC != db.chain(before.MAC, last) {
+		return errors.New("the newest seal was not made with this AUDIT_KEY (or JWT_SECRET); nothing is sealed until it is")
+	}
+	return nil
 }
 
 // Verification of the audit trail.

@@ -66,6 +66,9 @@ func (db *DB) Write(ctx context.Context, by Actor, fn func(tx *Tx) error) error 
 			tx = &Tx{DB: g, By: by, Now: now()}
 			return fn(tx)
 		})
+		if sqliteCode(err) != 0 {
+			db.rollBack(ctx)
+		}
 		if try < 5 && isRetryable(err) {
 			continue
 		}
@@ -94,6 +97,15 @@ func (db *DB) written(tx *Tx, err error) error {
 		return db.audited(*tx.attempt, err)
 	}
 	return Classify(err)
+}
+
+// rollBack ends what a failed COMMIT may have left open on SQLite's one writing connection, as its documentation
+// advises; else no transaction could ever begin there again. The connection is free only while no transaction of
+// database/sql has it, so no other's work can be undone. Mostly there is nothing to end, and the error says so.
+func (db *DB) rollBack(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = db.write.WithContext(ctx).Exec("ROLLBACK").Error
 }
 
 // attempts says what the transaction is about to do, so that the audit trail tells of it even if it is refused.

@@ -1,0 +1,115 @@
+// Command failures breaks things under a running server, and proves that nothing acknowledged is lost:
+//
+//	go run ./tests/failures [-program FILE] [-rounds 10] COMMAND...
+//
+// The commands are crash-sqlite and crash-postgres (kill -9 under eight writers), pgstop (PostgreSQL is stopped, and
+// then frozen, under the same load), instances (eight start at once on one empty database), disk (no space left, and
+// a file that may not be written), and all. It knows the product from outside only: its program and its API. What it
+// starts listens on loopback, is stopped by its process id, and lives below one temporary folder.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// lab is what all commands share.
+type lab struct {
+	dir     string // for temporary files
+	program string // the product
+	rounds  int
+	pg      *cluster // started when first needed
+}
+
+type command struct {
+	name string
+	run  func(context.Context, *lab) error
+}
+
+var commands = []command{
+	{"crash-sqlite", crashSQLite},
+	{"crash-postgres", crashPostgres},
+	{"pgstop", pgStop},
+	{"instances", instances},
+	{"disk", disk},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "FAILED:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) (err error) {
+	program := flag.String("program", "", "the product's executable; built when not given")
+	rounds := flag.Int("rounds", 10, "how often each crash command kills the server")
+	limit := flag.Duration("limit", 5*time.Minute, "for everything")
+	flag.Parse()
+	wanted := flag.Args()
+	if slices.Contains(wanted, "all") {
+		wanted = nil
+		for _, c := range commands {
+			wanted = append(wanted, c.name)
+		}
+	}
+	if len(wanted) == 0 {
+		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, instances, disk or all")
+	}
+	ctx, cancel := context.WithTimeout(ctx, *limit)
+	defer cancel()
+	l := &lab{program: *program, rounds: *rounds}
+	if l.dir, err = os.MkdirTemp("", "clinic-failures-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.close()) }()
+	if l.program == "" {
+		l.program = filepath.Join(l.dir, "healthcare")
+		build := exec.CommandContext(ctx, "go", "build", "-o", l.program, "healthcare")
+		build.Stdout, build.Stderr = os.Stdout, os.Stderr
+		if err := build.Run(); err != nil {
+			return fmt.Errorf("go build: %w", err)
+		}
+	}
+	for _, name := range wanted {
+		i := slices.IndexFunc(commands, func(c command) bool { return c.name == name })
+		if i < 0 {
+			return fmt.Errorf("there is no command %q", name)
+		}
+		began := time.Now()
+		if err := commands[i].run(ctx, l); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		fmt.Printf("%s: passed in %.1f s\n", name, time.Since(began).Seconds())
+	}
+	return nil
+}
+
+// postgres is this run's own PostgreSQL.
+func (l *lab) postgres() (*cluster, error) {
+	if l.pg != nil {
+		return l.pg, nil
+	}
+	var err error
+	l.pg, err = newCluster(filepath.Join(l.dir, "pg"))
+	return l.pg, err
+}
+
+func (l *lab) close() error {
+	var err error
+	if l.pg != nil {
+		err = l.pg.stop("immediate")
+	}
+	return errors.Join(err, os.RemoveAll(l.dir))
+}
