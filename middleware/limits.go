@@ -32,7 +32,7 @@ const maxBody = 1 << 20
 func Body(c *gin.Context) {
 	raw, err := io.ReadAll(io.LimitReader(c.Request.Body, maxBody+1))
 	if err != nil {
-		fail(c, &models.Error{Code: models.ParseError, Detail: "The body ended too soon."})
+		fail(c, &models.Error{Code: models.ParseError, Detail: "JSON parse error - the body ended too soon."})
 		return
 	}
 	if len(raw) > maxBody {
