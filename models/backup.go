@@ -94,12 +94,12 @@ func kindOf(cfg *config.Config) string {
 }
 
 func pack(file, data string, m *Manifest) error {
-	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
+	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = out.Close() }()
-	in, err := os.Open(data) //nolint:gosec // our own temporary file
+	in, err := os.Open(data)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func unpack(file, data string) (*Manifest, error) {
 		return nil, fmt.Errorf("%s is damaged: %w", file, err)
 	}
 	defer func() { _ = in.Close() }()
-	out, err := os.OpenFile(data, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // beside the operator's own
+	out, err := os.OpenFile(data, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -257,7 +257,8 @@ func checkSQLite(ctx context.Context, file, data string, progress Progress) (*Ma
 	if err != nil {
 		return nil, err
 	}
-	return m, m.compare(sums)
+	err = m.compare(sums)
+	return m, err
 }
 
 func emptySQLite(ctx context.Context, path string) error {
@@ -342,7 +343,8 @@ func restorePostgres(ctx context.Context, address, file string, progress Progres
 	if err != nil {
 		return nil, err
 	}
-	return m, m.compare(sums)
+	err = m.compare(sums)
+	return m, err
 }
 
 // runTool runs one of PostgreSQL's client programs; the password goes through the environment, where ps cannot see it.
@@ -360,7 +362,7 @@ func runTool(ctx context.Context, tool, address string, args ...string) error {
 		env = append(env, "PGPASSWORD="+password)
 		u.User = url.User(u.User.Username())
 	}
-	cmd := exec.CommandContext(ctx, path, append([]string{"--dbname=" + u.String()}, args...)...) //nolint:gosec // the operator's own database
+	cmd := exec.CommandContext(ctx, path, append([]string{"--dbname=" + u.String()}, args...)...)
 	cmd.Env = env
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", tool, err, strings.TrimSpace(string(out)))

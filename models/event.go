@@ -147,16 +147,16 @@ func diff[T any](before *T, after T) Changes {
 		if name == "" || name == "-" {
 			continue
 		}
-		new := to.FieldByIndex(f.Index)
+		is := to.FieldByIndex(f.Index)
 		if before == nil {
-			if !new.IsZero() {
-				changes[name] = FromTo{nil, new.Interface()}
+			if !is.IsZero() {
+				changes[name] = FromTo{nil, is.Interface()}
 			}
 			continue
 		}
-		old := reflect.ValueOf(*before).FieldByIndex(f.Index)
-		if !reflect.DeepEqual(old.Interface(), new.Interface()) {
-			changes[name] = FromTo{old.Interface(), new.Interface()}
+		was := reflect.ValueOf(*before).FieldByIndex(f.Index)
+		if !reflect.DeepEqual(was.Interface(), is.Interface()) {
+			changes[name] = FromTo{was.Interface(), is.Interface()}
 		}
 	}
 	return changes

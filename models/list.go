@@ -127,7 +127,12 @@ func (l listing) parse(values url.Values) (query, error) {
 		}
 		q.deleted = deleted
 	}
-	for name, f := range l.filters {
+	q.parseFilters(values, l.filters, wrong)
+	return q, wrong.Err()
+}
+
+func (q *query) parseFilters(values url.Values, filters map[string]filter, wrong Fields) {
+	for name, f := range filters {
 		value := values.Get(name)
 		if value == "" {
 			continue
@@ -138,7 +143,6 @@ func (l listing) parse(values url.Values) (query, error) {
 		}
 		q.where = append(q.where, condition{f.column + " = ?", []any{arg}})
 	}
-	return q, wrong.Err()
 }
 
 func (q *query) parseCursor(values url.Values, wrong Fields) {

@@ -42,20 +42,19 @@ func list[T any](ctx context.Context, db *gorm.DB, by Actor, l listing, values u
 
 // from is the part of a statement that says which rows: FROM, JOIN and WHERE. It is put together here and not by GORM,
 // because that took longer than to run it.
-func from(table, joins string, conditions ...condition) (string, []any) {
-	var args []any
-	var sql strings.Builder
-	sql.WriteString(" FROM " + table + " " + joins)
+func from(table, joins string, conditions ...condition) (sql string, args []any) {
+	var text strings.Builder
+	text.WriteString(" FROM " + table + " " + joins)
 	for i, c := range conditions {
 		if i == 0 {
-			sql.WriteString(" WHERE (")
+			text.WriteString(" WHERE (")
 		} else {
-			sql.WriteString(" AND (")
+			text.WriteString(" AND (")
 		}
-		sql.WriteString(c.sql + ")")
+		text.WriteString(c.sql + ")")
 		args = append(args, c.args...)
 	}
-	return sql.String(), args
+	return text.String(), args
 }
 
 // orderBy orders by a column, and by the id among equals. The limit is no parameter: a plan for any limit would sort
@@ -85,7 +84,7 @@ func numbered[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[
 	}
 	counting, countArgs := from(l.table, countJoins, conditions...)
 	paging, pageArgs := from(l.table, l.joins, conditions...)
-	args := append(countArgs, pageArgs...)
+	args := slices.Concat(countArgs, pageArgs)
 	sql := "SELECT " + l.columns + ", (SELECT count(*)" + counting + ") AS total" + paging + orderBy(q.column, l.table, q.descending, q.size)
 	if q.page > 1 {
 		sql += " OFFSET ?"

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -198,7 +199,7 @@ func (tx *Tx) withEvent(built *gorm.DB, id *int64, action, object string, change
 		return err
 	}
 	e := tx.By.event(tx.Now, action, object, 0)
-	vars := append(built.Statement.Vars, e.At, e.UserID, e.Action, e.Object, object == objectPatient, text, e.Address, e.Outcome, e.RequestID)
+	vars := slices.Concat(built.Statement.Vars, []any{e.At, e.UserID, e.Action, e.Object, object == objectPatient, text, e.Address, e.Outcome, e.RequestID})
 	n := len(built.Statement.Vars)
 	statement := fmt.Sprintf(`WITH changed AS (%s) INSERT INTO events
 		(at, user_id, action, object, object_id, patient_id, changes, address, outcome, request_id)

@@ -128,6 +128,7 @@ func TestARunningRequestMayFinishWhenTheProgramIsStopped(t *testing.T) {
 	answer := bufio.NewReader(conn)
 	interim, err := http.ReadResponse(answer, nil)
 	require.NoError(t, err)
+	require.NoError(t, interim.Body.Close())
 	require.Equal(t, http.StatusContinue, interim.StatusCode) // the handler is reading the body
 	_, err = io.WriteString(conn, body[:5])
 	require.NoError(t, err)
