@@ -241,6 +241,8 @@ func (r *recorder) close(ctx context.Context) error {
 	<-r.stopped
 	err := r.flush(ctx)
 	if err != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.log.Error("audit events are lost", "count", len(r.queue), "error", err)
 	}
 	return err

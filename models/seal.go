@@ -244,14 +244,17 @@ func (db *DB) verifySeal(q *gorm.DB, last, s Seal) error {
 	if err != nil || len(macs) != macSize*len(s.EventIDs) {
 		return fmt.Errorf("seal %d was changed", s.ID)
 	}
-	known := map[int64]bool{}
+	var found []sealedEvent
+	if err := q.Where("id IN ?", []int64(s.EventIDs)).Find(&found).Error; err != nil { // at most sealBatch
+		return err
+	}
+	events := map[int64]sealedEvent{}
+	for _, e := range found {
+		events[e.ID] = e
+	}
 	for i, id := range s.EventIDs {
-		known[id] = true
-		var e sealedEvent
-		if err := q.Where("id = ?", id).Limit(1).Find(&e).Error; err != nil {
-			return err
-		}
-		if e.ID == 0 {
+		e, there := events[id]
+		if !there {
 			return fmt.Errorf("event %d was removed", id)
 		}
 		if !hmac.Equal(db.rowMAC(e), macs[i*macSize:(i+1)*macSize]) {
@@ -261,7 +264,7 @@ func (db *DB) verifySeal(q *gorm.DB, last, s Seal) error {
 	var between []int64
 	err = q.Model(&Event{}).Where("id > ? AND id <= ?", last.LastID, s.LastID).Order("id").Pluck("id", &between).Error
 	for _, id := range between {
-		if !known[id] && !slices.Contains(s.Pending, id) {
+		if _, sealed := events[id]; !sealed && !slices.Contains(s.Pending, id) {
 			return fmt.Errorf("event %d was put in after its time", id)
 		}
 	}
