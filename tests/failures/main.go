@@ -1,6 +1,8 @@
+//go:build programs
+
 // Command failures breaks things under a running server, and proves that nothing acknowledged is lost:
 //
-//	go run ./tests/failures [-program FILE] [-rounds 10] COMMAND...
+//	go run -tags programs ./tests/failures [-program FILE] [-rounds 10] COMMAND...
 //
 // The commands are crash-sqlite and crash-postgres (kill -9 under eight writers), pgstop (PostgreSQL is stopped, and
 // then frozen, under the same load), instances (eight start at once on one empty database), disk (no space left, and
