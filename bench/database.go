@@ -177,3 +177,26 @@ func (db *database) copyRows(ctx context.Context, t table) (err error) {
 		return err
 	})
 }
+
+// processes are the PostgreSQL processes that work on this database, if they are on this machine; none on SQLite.
+func (db *database) processes() []int {
+	if db.kind != "postgres" {
+		return nil
+	}
+	rows, err := db.QueryContext(context.Background(), "SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = rows.Close() }()
+	var pids []int
+	for rows.Next() {
+		var pid int
+		if rows.Scan(&pid) == nil {
+			pids = append(pids, pid)
+		}
+	}
+	if rows.Err() != nil {
+		return nil
+	}
+	return pids
+}

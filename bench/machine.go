@@ -73,3 +73,5 @@ func machine() string {
 	}
 	return fmt.Sprintf("%d cores (%s), %s, %s", runtime.NumCPU(), model, runtime.GOOS, runtime.Version())
 }
+
+func cores() int { return runtime.NumCPU() }

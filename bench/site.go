@@ -25,7 +25,8 @@ type account struct {
 	id       int64
 	name     string
 	token    string
-	patients int // that it owns
+	patients int     // that it owns, of those that are seeded
+	ids      []int64 // of patients that the writer changes
 }
 
 const password = "correct horse battery staple"
@@ -52,7 +53,10 @@ func openSite(ctx context.Context, o *options, kind string, patients int) (*site
 		}
 		s.startUps = append(s.startUps, s.server.startUp)
 	}
-	if err := s.logIn(ctx); err != nil {
+	if err = s.logIn(ctx); err == nil {
+		err = s.prepareWriter(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.close(o))
 	}
 	return s, nil
@@ -159,6 +163,27 @@ func (s *site) logIn(ctx context.Context) error {
 			return err
 		}
 		a.token = said.Access
+	}
+	return nil
+}
+
+// prepareWriter creates what the writer will change.
+func (s *site) prepareWriter(ctx context.Context) error {
+	c, err := dial(ctx, s.server.address)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	for range 100 {
+		answer, err := c.must(newRequest("POST", "/api/patients/", s.writer.token, encode(map[string]any{"name": "Ada Byron"}), 201))
+		if err != nil {
+			return err
+		}
+		var said struct{ ID int64 }
+		if err := json.Unmarshal(answer.body, &said); err != nil {
+			return err
+		}
+		s.writer.ids = append(s.writer.ids, said.ID)
 	}
 	return nil
 }
