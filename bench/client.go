@@ -154,7 +154,7 @@ func (c *client) chunks() error {
 		if err != nil {
 			return err
 		}
-		if err := c.more(int(n)); err != nil { //nolint:gosec // fits: ParseUint was told so
+		if err := c.more(int(n)); err != nil {
 			return err
 		}
 		if end, err := c.line(); err != nil || len(end) > 0 {

@@ -144,6 +144,7 @@ func (db *database) insert(ctx context.Context, t table) (err error) {
 	}
 	defer func() { _ = tx.Rollback() }()
 	places := strings.Repeat(", ?", len(t.columns))[2:]
+	//nolint:gosec // no name comes from outside
 	insert, err := tx.PrepareContext(ctx, "INSERT INTO "+t.name+" ("+strings.Join(t.columns, ", ")+") VALUES ("+places+")")
 	if err != nil {
 		return err

@@ -14,7 +14,6 @@ type result struct {
 	p50, p95, p99 time.Duration
 	perSecond     float64
 	cpu           time.Duration // of the server, for each request
-	foreign       float64       // share of the machine that neither server nor this program nor the database used
 }
 
 // run sends one kind of request over so many connections, each sending its next when its last was answered, until the

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,14 +17,14 @@ import (
 
 // options are the command line, and what is the same for all that is measured.
 type options struct {
-	kinds   []string // sqlite, postgres
-	sizes   []int    // patients
-	seconds time.Duration
-	conns   int
-	rounds  int
-	starts  int
-	only    []string
-	keep    bool
+	databases []string // sqlite, postgres
+	sizes     []int    // patients
+	seconds   time.Duration
+	conns     int
+	rounds    int
+	starts    int
+	only      []string
+	keep      bool
 
 	dir    string // for the program, its logs and its embedded databases
 	binary string
@@ -43,36 +42,10 @@ func main() {
 }
 
 func run(ctx context.Context) (err error) {
-	o := &options{}
-	db := flag.String("db", "both", "sqlite, postgres or both; PostgreSQL is the server at TEST_DATABASE_URL or 127.0.0.1:5432")
-	sizes := flag.String("sizes", "1000,1000000", "how many patients, for each database to make")
-	seconds := flag.Float64("seconds", 2, "how long each kind of request is sent in each round")
-	only := flag.String("only", "", "the kinds of request to send, separated by commas; all unless set")
-	env := flag.String("env", "", "more settings for the server, as NAME=value separated by commas")
-	flag.IntVar(&o.conns, "c", 16, "how many connections send requests")
-	flag.IntVar(&o.rounds, "rounds", 3, "how often each is measured, in turns; medians are printed")
-	flag.IntVar(&o.starts, "starts", 3, "how often the server is started for its start-up time")
-	flag.BoolVar(&o.keep, "keep", false, "keep the databases")
-	overload := flag.Bool("overload", false, "measure instead: four times the load it can carry, and slow clients")
-	flood := flag.Bool("flood", false, "measure instead: other requests while logins flood in")
-	flag.Parse()
-
-	if o.kinds = []string{*db}; *db == "both" {
-		o.kinds = []string{"postgres", "sqlite"}
+	o, measure, err := parseOptions()
+	if err != nil {
+		return err
 	}
-	if slices.ContainsFunc(o.kinds, func(k string) bool { return k != "sqlite" && k != "postgres" }) {
-		return errors.New("-db: sqlite, postgres or both")
-	}
-	for s := range strings.SplitSeq(*sizes, ",") {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1000 || n%1000 != 0 {
-			return errors.New("-sizes: thousands of patients")
-		}
-		o.sizes = append(o.sizes, n)
-	}
-	o.seconds = time.Duration(*seconds * float64(time.Second))
-	o.only, o.env = fieldsOf(*only), fieldsOf(*env)
-
 	if o.dir, err = os.MkdirTemp("", "clinic-bench-"); err != nil {
 		return err
 	}
@@ -82,21 +55,55 @@ func run(ctx context.Context) (err error) {
 	if o.binary, err = build(ctx, o.dir); err != nil {
 		return fmt.Errorf("building the server: %w", err)
 	}
-	fmt.Printf("%s, %s; %d connections, medians of %d rounds of %.2g s.\n", time.Now().Format("2 January 2006"), machine(), o.conns, o.rounds, *seconds)
-	for _, kind := range o.kinds {
-		switch {
-		case *overload:
-			err = measureOverload(ctx, o, kind)
-		case *flood:
-			err = measureFlood(ctx, o, kind)
-		default:
-			err = measure(ctx, o, kind)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", kind, err)
+	fmt.Printf("%s, %s; %d connections, %v a run.\n", time.Now().Format("2 January 2006"), machine(), o.conns, o.seconds)
+	for _, db := range o.databases {
+		if err := measure(ctx, o, db); err != nil {
+			return fmt.Errorf("%s: %w", db, err)
 		}
 	}
 	return nil
+}
+
+// measurement is one of those that the command line chooses from.
+type measurement func(ctx context.Context, o *options, db string) error
+
+func parseOptions() (*options, measurement, error) {
+	o := &options{}
+	db := flag.String("db", "both", "sqlite, postgres or both; PostgreSQL is the server at TEST_DATABASE_URL or 127.0.0.1:5432")
+	sizes := flag.String("sizes", "1000,1000000", "how many patients, for each database to make")
+	seconds := flag.Float64("seconds", 2, "how long each kind of request is sent in each round")
+	only := flag.String("only", "", "the kinds of request to send, by parts of their names, separated by commas; all unless set")
+	env := flag.String("env", "", "more settings for the server, as NAME=value separated by commas")
+	flag.IntVar(&o.conns, "c", 16, "how many connections send requests")
+	flag.IntVar(&o.rounds, "rounds", 3, "how often each is measured, in turns; medians are printed")
+	flag.IntVar(&o.starts, "starts", 3, "how often the server is started for its start-up time")
+	flag.BoolVar(&o.keep, "keep", false, "keep the databases")
+	overload := flag.Bool("overload", false, "measure instead: four times the load it can carry, and slow clients")
+	flood := flag.Bool("flood", false, "measure instead: reads while logins flood in")
+	flag.Parse()
+
+	chosen := measure
+	switch {
+	case *overload:
+		chosen = measureOverload
+	case *flood:
+		chosen = measureFlood
+	}
+	if o.databases = []string{*db}; *db == "both" {
+		o.databases = []string{"postgres", "sqlite"}
+	} else if databaseNames[*db] == "" {
+		return nil, nil, errors.New("-db: sqlite, postgres or both")
+	}
+	for s := range strings.SplitSeq(*sizes, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1000 || n%1000 != 0 {
+			return nil, nil, errors.New("-sizes: thousands of patients")
+		}
+		o.sizes = append(o.sizes, n)
+	}
+	o.seconds = time.Duration(*seconds * float64(time.Second))
+	o.only, o.env = fieldsOf(*only), fieldsOf(*env)
+	return o, chosen, nil
 }
 
 func fieldsOf(list string) []string {

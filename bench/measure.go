@@ -37,7 +37,7 @@ func measure(ctx context.Context, o *options, db string) (err error) {
 				}
 				result, err := a.run(ctx, k, o.conns, o.seconds)
 				if err != nil {
-					return fmt.Errorf("%s, %s patients: %w", k.name, thousands(a.site.patients), err)
+					return fmt.Errorf("%s, %s patients: %w", k.name, thousands(a.patients), err)
 				}
 				rounds[i] = append(rounds[i], result)
 			}
@@ -64,9 +64,9 @@ func openSites(ctx context.Context, o *options, db string) (sites []*site, asker
 			return sites, nil, err
 		}
 		sites = append(sites, s)
-		accounts := []account{s.small}
+		accounts := []account{s.few}
 		if s.isLarge() {
-			accounts = append(accounts, s.large)
+			accounts = append(accounts, s.many)
 		}
 		for _, a := range accounts {
 			k, err := newAsker(ctx, s, a)

@@ -54,7 +54,7 @@ const (
 func person(random *rand.Rand, n int) string {
 	first, last := firstNames[random.IntN(len(firstNames))], lastNames[random.IntN(len(lastNames))]
 	switch {
-	case n%10_000 == 3 || n%10_000 == 11 || n == shareOfSmall:
+	case n%10_000 == 3 || n%10_000 == 11 || n == shareOfFew:
 		last = rareName
 	case (n/10+n/1000)%20 == 1:
 		last = commonName

@@ -1,6 +1,172 @@
 package main
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
 
-func measureOverload(ctx context.Context, o *options, kind string) error { return nil }
-func measureFlood(ctx context.Context, o *options, kind string) error    { return nil }
+// onSite runs a measurement on a site of the first size.
+func onSite(ctx context.Context, o *options, db string, fn func(*asker) error) (err error) {
+	s, err := openSite(ctx, o, db, o.sizes[0])
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close(o)) }()
+	a, err := newAsker(ctx, s, s.few)
+	if err != nil {
+		return err
+	}
+	return fn(a)
+}
+
+func kindNamed(name string) kind {
+	return kinds[slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })]
+}
+
+// measureOverload finds what the server can carry, offers four times as much, and then lets slow clients hang on.
+func measureOverload(ctx context.Context, o *options, db string) error {
+	return onSite(ctx, o, db, func(a *asker) error {
+		k := kindNamed("list, first page")
+		full, err := a.run(ctx, k, o.conns, o.seconds)
+		if err != nil {
+			return err
+		}
+		before := peakMemory(a.server.pid())
+		all := a.offer(ctx, k, 4*full.perSecond, o.seconds)
+		fmt.Printf("\n%s, %s: as much as it can carry, then four times that:\n\n", databaseNames[db], k.name)
+		carried := fmt.Sprintf("%.0f", full.perSecond)
+		printTable([][]string{
+			{"", "offered/s", "200/s", "p50 ms", "p99 ms", "503/s", "of them without Retry-After", "other answers", "failed", "not sent", "peak memory MiB"},
+			{"full load", carried, carried, millis(full.p50), millis(full.p99), "0", "0", "0", "0", "0", fmt.Sprintf("%.0f", before)},
+			append(all.cells(4*full.perSecond, o.seconds), fmt.Sprintf("%.0f", peakMemory(a.server.pid()))),
+		})
+		return a.measureSlowClients(ctx, o, db)
+	})
+}
+
+// outcome counts how the requests of an open loop ended.
+type outcome struct {
+	mu           sync.Mutex
+	took         []time.Duration // of those that were answered as they should, from when they were due
+	shed         int             // 503
+	noRetryAfter int             // of those
+	other        int             // any other status
+	failed       int             // no answer
+	unsent       int             // no connection was free to send it
+}
+
+func (c *outcome) cells(offered float64, lasted time.Duration) []string {
+	slices.Sort(c.took)
+	perSecond := func(n int) string { return fmt.Sprintf("%.0f", float64(n)/lasted.Seconds()) }
+	return []string{"four times that", fmt.Sprintf("%.0f", offered), perSecond(len(c.took)), millis(quantile(c.took, 0.5)), millis(quantile(c.took, 0.99)),
+		perSecond(c.shed), strconv.Itoa(c.noRetryAfter), strconv.Itoa(c.other), strconv.Itoa(c.failed), strconv.Itoa(c.unsent)}
+}
+
+func (c *outcome) note(a answer, err error, k request, took time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case err != nil:
+		c.failed++
+	case a.status == k.status:
+		c.took = append(c.took, took)
+	case a.status == http.StatusServiceUnavailable:
+		c.shed++
+		if !a.retryAfter {
+			c.noRetryAfter++
+		}
+	default:
+		c.other++
+	}
+}
+
+// openConns is how many connections an open loop opens at most, which stand for as many clients that wait.
+const openConns = 1000
+
+// offer sends requests at a rate, whether or not those before were answered: each takes a free connection or a new
+// one. Those that were sent are waited for.
+func (a *asker) offer(ctx context.Context, k kind, perSecond float64, limit time.Duration) *outcome {
+	var all outcome
+	var wait sync.WaitGroup
+	due := make(chan time.Time)
+	conns, sent := 0, 0
+	worker := func(first time.Time, number int) {
+		c, err := dial(ctx, a.server.address)
+		if err != nil {
+			all.note(answer{}, err, request{}, 0)
+			return
+		}
+		defer func() { c.close() }()
+		for n, at := number, first; ; n += openConns {
+			r := k.request(a, n)
+			got, err := c.do(r)
+			all.note(got, err, r, time.Since(at))
+			if err != nil {
+				return
+			}
+			var more bool
+			if at, more = <-due; !more {
+				return
+			}
+		}
+	}
+	began := time.Now()
+	for now := began; now.Sub(began) < limit && ctx.Err() == nil; now = time.Now() {
+		for ; float64(sent) < now.Sub(began).Seconds()*perSecond; sent++ {
+			at := began.Add(time.Duration(float64(sent) / perSecond * float64(time.Second)))
+			select {
+			case due <- at:
+				continue
+			default:
+			}
+			if conns == openConns {
+				all.unsent++
+				continue
+			}
+			conns++
+			number := conns
+			wait.Go(func() { worker(at, number) })
+		}
+		time.Sleep(time.Millisecond)
+	}
+	close(due)
+	wait.Wait()
+	return &all
+}
+
+// measureFlood compares reads with and without logins that come as fast as they are answered.
+func measureFlood(ctx context.Context, o *options, db string) error {
+	return onSite(ctx, o, db, func(a *asker) error {
+		const readers = 4
+		table := [][]string{{"request", "p50 ms", "p99 ms", "p50 ms in the flood", "p99 ms in the flood", "logins/s in the flood"}}
+		for _, name := range []string{"one patient", "list, first page"} {
+			k := kindNamed(name)
+			quiet, err := a.run(ctx, k, readers, o.seconds)
+			if err != nil {
+				return err
+			}
+			flood, stop := context.WithCancel(ctx)
+			logins := make(chan result, 1)
+			go func() {
+				r, _ := a.run(flood, kindNamed("login"), o.conns, time.Hour)
+				logins <- r
+			}()
+			flooded, err := a.run(ctx, k, readers, o.seconds)
+			stop()
+			if err != nil {
+				return err
+			}
+			table = append(table, []string{name, millis(quiet.p50), millis(quiet.p99), millis(flooded.p50), millis(flooded.p99),
+				fmt.Sprintf("%.1f", (<-logins).perSecond)})
+		}
+		fmt.Printf("\n%s, %d connections that read, and %d that log in:\n\n", databaseNames[db], readers, o.conns)
+		printTable(table)
+		return nil
+	})
+}

@@ -16,8 +16,8 @@ var databaseNames = map[string]string{"sqlite": "SQLite", "postgres": "PostgreSQ
 
 // printResults prints a table for each asker, and one that compares them with the first.
 func printResults(db string, askers []*asker, rows []row) {
-	for i, a := range askers {
-		fmt.Printf("\n%s, %s patients, an account that owns %s:\n\n", databaseNames[db], thousands(a.site.patients), thousands(a.account.patients))
+	for i, a := range askers { // their rounds took turns
+		fmt.Printf("\n%s, %s patients, an account that owns %s:\n\n", databaseNames[db], thousands(a.patients), thousands(a.owns))
 		table := [][]string{{"request", "p50 ms", "p95 ms", "p99 ms", "requests/s", "server CPU µs"}}
 		for _, r := range rows {
 			m := r.results[i]
@@ -33,10 +33,10 @@ func printResults(db string, askers []*asker, rows []row) {
 		return
 	}
 	fmt.Printf("\n%s, p50 in relation to the account that owns %s of %s:\n\n", databaseNames[db],
-		thousands(askers[0].account.patients), thousands(askers[0].site.patients))
+		thousands(askers[0].owns), thousands(askers[0].patients))
 	head := []string{"request"}
 	for _, a := range askers[1:] {
-		head = append(head, thousands(a.account.patients)+" of "+thousands(a.site.patients))
+		head = append(head, thousands(a.owns)+" of "+thousands(a.patients))
 	}
 	table := [][]string{head}
 	for _, r := range rows {
@@ -58,7 +58,7 @@ func printServers(db string, sites []*site, foreign float64) {
 	fmt.Printf("\n%s, the servers (others used %.0f %% of the machine meanwhile):\n\n", databaseNames[db], foreign*100)
 	table := [][]string{{"patients", "peak memory MiB", "start-up ms"}}
 	for _, s := range sites {
-		table = append(table, []string{thousands(s.patients), fmt.Sprintf("%.0f", peakMemory(s.server.pid())), fmt.Sprint(medianOf(s.startUps).Milliseconds())})
+		table = append(table, []string{thousands(s.patients), fmt.Sprintf("%.0f", peakMemory(s.server.pid())), fmt.Sprintf("%.0f", medianOf(s.startUps).Seconds()*1000)})
 	}
 	printTable(table)
 }

@@ -19,25 +19,25 @@ func sizeOf(patients int) size { return size{patients, max(100, patients/100)} }
 // accounts of a thousand each have the rest; all patients lie among each other, as those of many accounts do. In a
 // small database, the first account has them all.
 const (
-	shareOfSmall = 7 // of 1000
-	shareOfLarge = 3 // of 10
-	largeFrom    = 10_000
+	shareOfFew  = 7 // of 1000
+	shareOfMany = 3 // of 10
+	largeFrom   = 10_000
 )
 
 func (s size) isLarge() bool { return s.patients >= largeFrom }
 
 // owners are the ids of the accounts that own what is seeded.
 type owners struct {
-	small, large int64
-	others       []int64
+	few, many int64
+	others    []int64
 }
 
 func (o owners) of(s size, n int) int64 {
 	switch {
-	case !s.isLarge() || n%1000 == shareOfSmall:
-		return o.small
-	case n%10 == shareOfLarge:
-		return o.large
+	case !s.isLarge() || n%1000 == shareOfFew:
+		return o.few
+	case n%10 == shareOfMany:
+		return o.many
 	default:
 		return o.others[(n/1000+n)%len(o.others)]
 	}
@@ -92,7 +92,7 @@ func (s seeds) doctorRows(yield func([]any) bool) {
 		name, at := "Dr. "+person(random, n), s.at(n, s.doctors)
 		special, licence := specializations[random.IntN(len(specializations))], fmt.Sprintf("GMC %07d", n)
 		row := []any{
-			int64(n), name, special, "", "", licence, int64(random.IntN(40)), s.small, at, at, int64(1),
+			int64(n), name, special, "", "", licence, int64(random.IntN(40)), s.few, at, at, int64(1),
 			models.Fold(name), folded(name, special, licence),
 		}
 		if !yield(row) {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -21,7 +22,6 @@ func build(ctx context.Context, dir string) (string, error) {
 	if runtime.GOOS == "windows" {
 		binary += ".exe"
 	}
-	//nolint:gosec // the path is our own
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "healthcare")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	cmd.Stderr = os.Stderr
@@ -47,12 +47,14 @@ func startServer(ctx context.Context, binary, dir, database string, env ...strin
 		return nil, err
 	}
 	defer func() { _ = log.Close() }()
-	s := &server{cmd: exec.CommandContext(ctx, binary), log: log.Name()} //nolint:gosec // the one that was just built
-	s.cmd.Dir = dir                                                      // where no .env is
+	s := &server{cmd: exec.CommandContext(ctx, binary), log: log.Name()}
+	s.cmd.Dir = dir // where no .env is
 	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(syscall.SIGTERM) }
 	s.cmd.WaitDelay = 30 * time.Second
-	s.cmd.Env = append(env, "DATABASE_URL="+database, "JWT_SECRET="+jwtSecret, "AUTH_RATE_LIMIT=0", "HOST=127.0.0.1", "PORT=0",
-		"ACCESS_TOKEN_TTL=24h", "PATH="+os.Getenv("PATH"), "HOME="+dir)
+	s.cmd.Env = slices.Concat([]string{
+		"DATABASE_URL=" + database, "JWT_SECRET=" + jwtSecret, "AUTH_RATE_LIMIT=0", "HOST=127.0.0.1", "PORT=0", "ACCESS_TOKEN_TTL=24h",
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir,
+	}, env)
 	s.cmd.Stderr = log
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {

@@ -11,22 +11,23 @@ import (
 // site is one server on a database of one size, with the accounts that ask.
 type site struct {
 	size
+	owners
 	db       *database
 	server   *server
 	startUps []time.Duration
-	small    account // owns 1,000 of the seeded patients, or all in a small database
-	large    account // owns a tenth of a large database
+	few      account // owns 1,000 of the seeded patients, or all in a small database
+	many     account // owns a tenth of a large database
 	writer   account // creates and updates its own, so that the other lists stay as they are
 	staff    account
 }
 
 // account is one that asks, with its access token.
 type account struct {
-	id       int64
-	name     string
-	token    string
-	patients int     // that it owns, of those that are seeded
-	ids      []int64 // of patients that the writer changes
+	id    int64
+	name  string
+	token string
+	owns  int     // of the seeded patients
+	ids   []int64 // of patients that the writer changes
 }
 
 const password = "correct horse battery staple"
@@ -90,7 +91,7 @@ func (s *site) fill(ctx context.Context) error {
 	for _, a := range []struct {
 		*account
 		name string
-	}{{&s.small, "small"}, {&s.large, "large"}, {&s.writer, "writer"}, {&s.staff, "staff"}} {
+	}{{&s.few, "few"}, {&s.many, "many"}, {&s.writer, "writer"}, {&s.staff, "staff"}} {
 		a.account.name = a.name
 		answer, err := c.must(newRequest("POST", "/api/auth/register/", "", encode(map[string]any{
 			"username": a.name, "email": a.name + "@example.org", "password": password}), 201))
@@ -103,27 +104,24 @@ func (s *site) fill(ctx context.Context) error {
 		}
 		a.id = said.User.ID
 	}
-	o, err := s.others(ctx)
-	if err != nil {
+	if s.owners, err = s.others(ctx); err != nil {
 		return err
 	}
-	seeds := seeds{s.size, o, time.Now().UTC().Truncate(time.Second).Add(-24 * time.Hour)}
+	seeds := seeds{s.size, s.owners, time.Now().UTC().Truncate(time.Second).Add(-24 * time.Hour)}
 	for n := range s.patients {
-		switch s.owners(o, n+1) {
-		case s.small.id:
-			s.small.patients++
-		case s.large.id:
-			s.large.patients++
+		switch s.of(s.size, n+1) {
+		case s.few.id:
+			s.few.owns++
+		case s.many.id:
+			s.many.owns++
 		}
 	}
 	return s.db.fill(ctx, seeds.tables())
 }
 
-func (s *site) owners(o owners, n int) int64 { return o.of(s.size, n) }
-
 // others makes the accounts that own the rest, straight in the database, with a password hash of one that registered.
 func (s *site) others(ctx context.Context) (owners, error) {
-	o := owners{small: s.small.id, large: s.large.id}
+	o := owners{few: s.few.id, many: s.many.id}
 	if _, err := s.db.ExecContext(ctx, "UPDATE users SET is_staff = true WHERE id = $1", s.staff.id); err != nil {
 		return o, err
 	}
@@ -135,7 +133,7 @@ func (s *site) others(ctx context.Context) (owners, error) {
 		_, err := s.db.ExecContext(ctx, `INSERT INTO users (username, email, first_name, last_name, username_key, email_key, search_text,
 			password_hash, is_staff, is_active, created_at, updated_at)
 			SELECT $1, $2, '', '', $1, $2, $2, password_hash, false, true, created_at, updated_at FROM users WHERE id = $3`,
-			name, name+"@example.org", s.small.id)
+			name, name+"@example.org", s.few.id)
 		if err != nil {
 			return o, err
 		}
@@ -153,7 +151,7 @@ func (s *site) logIn(ctx context.Context) error {
 		return err
 	}
 	defer c.close()
-	for _, a := range []*account{&s.small, &s.large, &s.writer, &s.staff} {
+	for _, a := range []*account{&s.few, &s.many, &s.writer, &s.staff} {
 		answer, err := c.must(loginRequest(a.name))
 		if err != nil {
 			return err
