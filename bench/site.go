@@ -54,7 +54,10 @@ func openSite(ctx context.Context, o *options, kind string, patients int) (*site
 		}
 		s.startUps = append(s.startUps, s.server.startUp)
 	}
-	if err = s.logIn(ctx); err == nil {
+	if err = s.waitSealed(ctx); err == nil {
+		err = s.logIn(ctx)
+	}
+	if err == nil {
 		err = s.prepareWriter(ctx)
 	}
 	if err != nil {
@@ -143,6 +146,23 @@ func (s *site) others(ctx context.Context) (owners, error) {
 		}
 	}
 	return o, nil
+}
+
+// waitSealed waits until the server has sealed the seeded events, which it does once, in the background.
+func (s *site) waitSealed(ctx context.Context) error {
+	for range 600 {
+		var done bool
+		err := s.db.QueryRowContext(ctx, "SELECT coalesce((SELECT max(last_id) FROM seals), 0) >= (SELECT max(id) FROM events)").Scan(&done)
+		if err != nil || done {
+			return err
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return errors.New("the seeded events were not sealed within ten minutes")
 }
 
 func (s *site) logIn(ctx context.Context) error {
