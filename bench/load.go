@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"math"
 	"slices"
 	"sync"
@@ -36,8 +35,10 @@ func (a *asker) run(ctx context.Context, k kind, conns int, limit time.Duration)
 	lasted := time.Since(began)
 	cpu = cpuOf(a.server.pid()) - cpu
 	all := slices.Concat(took...)
-	if err := errors.Join(failed...); err != nil || len(all) == 0 {
-		return result{}, errors.Join(err, context.Cause(ctx))
+	for _, err := range failed {
+		if err != nil {
+			return result{}, err
+		}
 	}
 	slices.Sort(all)
 	return result{

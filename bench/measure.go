@@ -27,25 +27,16 @@ func measure(ctx context.Context, o *options, db string) (err error) {
 	used, began := busy(), time.Now()
 	ours := ownCPU(sites)
 	var rows []row
+	var failed []error
 	for _, k := range wanted {
-		r := row{name: k.name, results: make([]result, len(askers))}
-		rounds := make([][]result, len(askers))
-		for range o.rounds {
-			for i, a := range askers {
-				if k.writes && i > 0 && a.site == askers[i-1].site {
-					continue // the same account writes
-				}
-				result, err := a.run(ctx, k, o.conns, o.seconds)
-				if err != nil {
-					return fmt.Errorf("%s, %s patients: %w", k.name, thousands(a.patients), err)
-				}
-				rounds[i] = append(rounds[i], result)
-			}
+		r, err := o.compare(ctx, k, askers)
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		for i := range askers {
-			if len(rounds[i]) > 0 {
-				r.results[i] = median(rounds[i])
-			}
+		if err != nil { // the others are measured all the same
+			logf("FAILED: %v", err)
+			failed = append(failed, err)
+			continue
 		}
 		rows = append(rows, r)
 		logf("%s: %s", db, k.name)
@@ -53,7 +44,31 @@ func measure(ctx context.Context, o *options, db string) (err error) {
 	foreign := foreignLoad(busy()-used, ownCPU(sites)-ours, time.Since(began))
 	printResults(db, askers, rows)
 	printServers(db, sites, foreign)
-	return nil
+	return errors.Join(failed...)
+}
+
+// compare sends one kind of request for each asker in turns, and takes the medians of the rounds.
+func (o *options) compare(ctx context.Context, k kind, askers []*asker) (row, error) {
+	r := row{name: k.name, results: make([]result, len(askers))}
+	rounds := make([][]result, len(askers))
+	for range o.rounds {
+		for i, a := range askers {
+			if k.writes && i > 0 && a.site == askers[i-1].site {
+				continue // the same account writes
+			}
+			result, err := a.run(ctx, k, o.conns, o.seconds)
+			if err != nil {
+				return r, fmt.Errorf("%s, %s patients: %w", k.name, thousands(a.patients), err)
+			}
+			rounds[i] = append(rounds[i], result)
+		}
+	}
+	for i := range askers {
+		if len(rounds[i]) > 0 {
+			r.results[i] = median(rounds[i])
+		}
+	}
+	return r, nil
 }
 
 // openSites makes a site of each size, and gets those ready who ask there.
