@@ -44,7 +44,8 @@ func measureOverload(ctx context.Context, o *options, db string) error {
 		printTable([][]string{
 			{"", "offered/s", "200/s", "p50 ms", "p99 ms", "503/s", "of them without Retry-After", "other answers", "failed", "not sent", "peak memory MiB"},
 			{"full load", carried, carried, millis(full.p50), millis(full.p99), "0", "0", "0", "0", "0", fmt.Sprintf("%.0f", before)},
-			append(all.cells(4*full.perSecond, o.seconds), fmt.Sprintf("%.0f", peakMemory(a.server.pid()))),
+			slices.Concat([]string{"four times that", fmt.Sprintf("%.0f", 4*full.perSecond)}, all.cells(),
+				[]string{fmt.Sprintf("%.0f", peakMemory(a.server.pid()))}),
 		})
 		return a.measureSlowClients(ctx, o, db)
 	})
@@ -59,13 +60,15 @@ type outcome struct {
 	other        int             // any other status
 	failed       int             // no answer
 	unsent       int             // no connection was free to send it
+	lasted       time.Duration
 }
 
-func (c *outcome) cells(offered float64, lasted time.Duration) []string {
+func (c *outcome) perSecond(n int) float64 { return float64(n) / c.lasted.Seconds() }
+
+func (c *outcome) cells() []string {
 	slices.Sort(c.took)
-	perSecond := func(n int) string { return fmt.Sprintf("%.0f", float64(n)/lasted.Seconds()) }
-	return []string{"four times that", fmt.Sprintf("%.0f", offered), perSecond(len(c.took)), millis(quantile(c.took, 0.5)), millis(quantile(c.took, 0.99)),
-		perSecond(c.shed), strconv.Itoa(c.noRetryAfter), strconv.Itoa(c.other), strconv.Itoa(c.failed), strconv.Itoa(c.unsent)}
+	return []string{fmt.Sprintf("%.0f", c.perSecond(len(c.took))), millis(quantile(c.took, 0.5)), millis(quantile(c.took, 0.99)),
+		fmt.Sprintf("%.0f", c.perSecond(c.shed)), strconv.Itoa(c.noRetryAfter), strconv.Itoa(c.other), strconv.Itoa(c.failed), strconv.Itoa(c.unsent)}
 }
 
 func (c *outcome) note(a answer, err error, k request, took time.Duration) {
@@ -137,36 +140,6 @@ func (a *asker) offer(ctx context.Context, k kind, perSecond float64, limit time
 	}
 	close(due)
 	wait.Wait()
+	all.lasted = time.Since(began)
 	return &all
-}
-
-// measureFlood compares reads with and without logins that come as fast as they are answered.
-func measureFlood(ctx context.Context, o *options, db string) error {
-	return onSite(ctx, o, db, func(a *asker) error {
-		const readers = 4
-		table := [][]string{{"request", "p50 ms", "p99 ms", "p50 ms in the flood", "p99 ms in the flood", "logins/s in the flood"}}
-		for _, name := range []string{"one patient", "list, first page"} {
-			k := kindNamed(name)
-			quiet, err := a.run(ctx, k, readers, o.seconds)
-			if err != nil {
-				return err
-			}
-			flood, stop := context.WithCancel(ctx)
-			logins := make(chan result, 1)
-			go func() {
-				r, _ := a.run(flood, kindNamed("login"), o.conns, time.Hour)
-				logins <- r
-			}()
-			flooded, err := a.run(ctx, k, readers, o.seconds)
-			stop()
-			if err != nil {
-				return err
-			}
-			table = append(table, []string{name, millis(quiet.p50), millis(quiet.p99), millis(flooded.p50), millis(flooded.p99),
-				fmt.Sprintf("%.1f", (<-logins).perSecond)})
-		}
-		fmt.Printf("\n%s, %d connections that read, and %d that log in:\n\n", databaseNames[db], readers, o.conns)
-		printTable(table)
-		return nil
-	})
 }
