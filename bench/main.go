@@ -80,6 +80,7 @@ func parseOptions() (*options, measurement, error) {
 	flag.BoolVar(&o.keep, "keep", false, "keep the databases")
 	overload := flag.Bool("overload", false, "measure instead: four times the load it can carry, and slow clients")
 	flood := flag.Bool("flood", false, "measure instead: reads while logins flood in")
+	profile := flag.Bool("profile", false, "measure instead: where the server's CPU time goes, from profiles of the Go benchmarks")
 	flag.Parse()
 
 	chosen := measure
@@ -88,6 +89,8 @@ func parseOptions() (*options, measurement, error) {
 		chosen = measureOverload
 	case *flood:
 		chosen = measureFlood
+	case *profile:
+		chosen = measureProfile
 	}
 	if o.databases = []string{*db}; *db == "both" {
 		o.databases = []string{"postgres", "sqlite"}
