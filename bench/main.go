@@ -99,8 +99,8 @@ func parseOptions() (*options, measurement, error) {
 	}
 	for s := range strings.SplitSeq(*sizes, ",") {
 		n, err := strconv.Atoi(s)
-		if err != nil || n < 1000 || n%1000 != 0 {
-			return nil, nil, errors.New("-sizes: thousands of patients")
+		if err != nil || n != 1000 && (n < largeFrom || n%1000 != 0) {
+			return nil, nil, errors.New("-sizes: 1000, or thousands from 10000 on")
 		}
 		o.sizes = append(o.sizes, n)
 	}

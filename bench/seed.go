@@ -15,11 +15,11 @@ type size struct{ patients, doctors int }
 
 func sizeOf(patients int) size { return size{patients, max(100, patients/100)} }
 
-// The owners of the patients: in a large database, one account has every thousandth patient, one every tenth, and
-// accounts of a thousand each have the rest; all patients lie among each other, as those of many accounts do. In a
-// small database, the first account has them all.
+// The owners of the patients: in a large database, one account has 1,000 of them, one a tenth, and accounts of about a
+// thousand each have the rest; all patients lie among each other, as those of many accounts do. In a small database,
+// the first account has them all.
 const (
-	shareOfFew  = 7 // of 1000
+	shareOfFew  = 7 // of each thousandth part
 	shareOfMany = 3 // of 10
 	largeFrom   = 10_000
 )
@@ -34,7 +34,7 @@ type owners struct {
 
 func (o owners) of(s size, n int) int64 {
 	switch {
-	case !s.isLarge() || n%1000 == shareOfFew:
+	case !s.isLarge() || n%(s.patients/1000) == shareOfFew:
 		return o.few
 	case n%10 == shareOfMany:
 		return o.many
