@@ -79,19 +79,14 @@ func chosen(only []string) ([]kind, error) {
 	if len(only) == 0 {
 		return kinds, nil
 	}
-	var found []kind
 	for _, word := range only {
-		before := len(found)
-		for _, k := range kinds {
-			if strings.Contains(k.name, strings.TrimSpace(word)) {
-				found = append(found, k)
-			}
-		}
-		if len(found) == before {
+		if !slices.ContainsFunc(kinds, func(k kind) bool { return strings.Contains(k.name, word) }) {
 			return nil, fmt.Errorf("-only: no kind of request is called %q", word)
 		}
 	}
-	return found, nil
+	return slices.DeleteFunc(slices.Clone(kinds), func(k kind) bool {
+		return !slices.ContainsFunc(only, func(word string) bool { return strings.Contains(k.name, word) })
+	}), nil
 }
 
 // sampleSize is how many patients of an account are asked for in turns: as many in each database, so that the
