@@ -16,7 +16,8 @@ lint: ## check the format and the code
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
 	PATH="$$PATH:$$(go env GOPATH)/bin" golangci-lint run ./...
 
-bench: ## measure
+bench: ## measure: see docs/performance.md
+	go run ./bench
 	go test -run '^$$' -bench . -benchmem ./tests
 
 ci: ## everything that a change must pass
