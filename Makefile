@@ -17,7 +17,7 @@ lint: ## check the format and the code
 	PATH="$$PATH:$$(go env GOPATH)/bin" golangci-lint run ./...
 
 bench: ## measure: see docs/performance.md
-	go run ./bench
+	go run -tags programs ./bench
 	go test -run '^$$' -bench . -benchmem ./tests
 
 ci: ## everything that a change must pass

@@ -1,5 +1,7 @@
+//go:build programs
+
 // Command bench measures the server: it fills databases of several sizes, sends every kind of request and prints the
-// tables of docs/performance.md. Run it from the top of the repository: go run ./bench
+// tables of docs/performance.md. Run it from the top of the repository: go run -tags programs ./bench
 package main
 
 import (

@@ -8,5 +8,5 @@ short="-sizes 1000 -seconds 0.2 -starts 1"
 for measurement in '-rounds 1' -overload -flood; do
 	# Each word is an argument of its own.
 	# shellcheck disable=SC2086
-	go run ./bench $short $measurement
+	go run -tags programs ./bench $short $measurement
 done
