@@ -16,8 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/spf13/cobra"
-
+	"healthcare/commands"
 	"healthcare/config"
 	"healthcare/models"
 	"healthcare/routes"
@@ -26,65 +25,17 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	program := commands.Program{Environ: os.Environ(), Dotenv: ".env", In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+	status := program.Run(ctx, os.Args[1:], serve)
 	stop()
 	os.Exit(status)
-}
-
-// run is the program: it returns 0, 2 if the configuration or the command line is wrong, or 1.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := &cobra.Command{
-		Use:           "healthcare",
-		Short:         "Serve the clinic's API (without a subcommand)",
-		Args:          noArgs,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), stdout, stderr) },
-	}
-	root.AddCommand(createAdmin(), changePassword(), audit(), backup(), restore(), demo())
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return 0
-	}
-	var wrong config.Errors
-	if errors.As(err, &wrong) {
-		_, _ = fmt.Fprintln(stderr, "The configuration is wrong:")
-		for _, says := range wrong {
-			_, _ = fmt.Fprintln(stderr, "  "+says)
-		}
-		return 2
-	}
-	_, _ = fmt.Fprintln(stderr, "healthcare:", err)
-	if errors.As(err, new(usageError)) {
-		return 2
-	}
-	return 1
-}
-
-// usageError is an error in the command line.
-type usageError struct{ error }
-
-func noArgs(_ *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError{fmt.Errorf("there is no command %q; see: healthcare help", args[0])}
-	}
-	return nil
 }
 
 // shutdownLimit is how long requests that are running may take to finish when the server is asked to stop.
 const shutdownLimit = 20 * time.Second
 
-// serve is the server's life: configure, open, listen, serve, shut down.
-func serve(ctx context.Context, stdout, stderr io.Writer) error {
-	cfg, err := config.Load(os.Environ(), ".env")
-	if err != nil {
-		return err
-	}
+// serve is the server's life, once it is configured: open, listen, serve, shut down.
+func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
 	slog.SetDefault(log)
 	if os.Getenv("GOGC") == "" {

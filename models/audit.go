@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"slices"
@@ -69,11 +70,12 @@ func auditConditions(dialect string, values url.Values) ([]condition, error) {
 		if !ok {
 			wrong.Add("patient_id", number("").says)
 		}
-		shown := "EXISTS (SELECT 1 FROM json_each(events.patient_ids) WHERE json_each.value = ?)"
 		if dialect == "postgres" {
-			shown = "events.patient_ids @> ARRAY[?]::bigint[]"
+			conditions = append(conditions, where("events.patient_id = ? OR events.patient_ids @> ARRAY[?]::bigint[]", id, id))
+		} else {
+			shown := "events.id IN (SELECT rowid FROM events_patients WHERE events_patients MATCH ?)"
+			conditions = append(conditions, where("events.patient_id = ? OR "+shown, id, fmt.Sprintf(`"%v"`, id)))
 		}
-		conditions = append(conditions, where("events.patient_id = ? OR "+shown, id, id))
 	}
 	for name, comparison := range map[string]string{"since": "events.at >= ?", "until": "events.at <= ?"} {
 		s := values.Get(name)

@@ -83,13 +83,9 @@ func numbered[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[
 		countJoins = l.joins
 	}
 	counting, countArgs := from(l.table, countJoins, conditions...)
-	paging, pageArgs := from(l.table, l.joins, conditions...)
-	args := slices.Concat(countArgs, pageArgs)
+	paging, pageArgs := from(l.table, l.joins, l.skip(q, conditions)...)
 	sql := "SELECT " + l.columns + ", (SELECT count(*)" + counting + ") AS total" + paging + orderBy(q.column, l.table, q.descending, q.size)
-	if q.page > 1 {
-		sql += " OFFSET ?"
-		args = append(args, (q.page-1)*q.size)
-	}
+	args := slices.Concat(countArgs, pageArgs)
 	var found []counted[T]
 	if err := db.Raw(sql, args...).Scan(&found).Error; err != nil {
 		return nil, Classify(err)
@@ -103,4 +99,19 @@ func numbered[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[
 	}
 	page.Last = int(max(1, (*page.Count+int64(q.size)-1)/int64(q.size)))
 	return page, nil
+}
+
+// skip makes the conditions those of just one page. What stands on the pages before it is passed over in an index,
+// without reading its rows.
+func (l listing) skip(q query, conditions []condition) []condition {
+	if q.page == 1 {
+		return conditions
+	}
+	joins := ""
+	if l.filtersJoin { // into whose columns the order may look too
+		joins = l.joins
+	}
+	ids, args := from(l.table, joins, conditions...)
+	return []condition{where(l.table+".id IN (SELECT "+l.table+".id"+ids+orderBy(q.column, l.table, q.descending, q.size)+" OFFSET ?)",
+		append(args, (q.page-1)*q.size)...)}
 }

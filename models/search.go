@@ -77,7 +77,7 @@ func indexSearchSQLite(g *gorm.DB, table string) error {
 const fewRows = 5000
 
 // searchConditions are what a row must hold, a condition for each word. PostgreSQL decides itself when its index is
-// worth using; SQLite is told.
+// worth using, but for words that are too short for it: looking those up would read the whole index. SQLite is told.
 func searchConditions(g *gorm.DB, l listing, words []string, scope []condition) ([]condition, error) {
 	useIndex := false
 	if len(words) > 0 && g.Name() == "sqlite" && l.searchIndex != "" {
@@ -96,7 +96,14 @@ func searchConditions(g *gorm.DB, l listing, words []string, scope []condition) 
 			conditions = append(conditions, where(lookUp, phrase))
 			continue
 		}
-		conditions = append(conditions, where(l.search+` LIKE ? ESCAPE '\'`, likePattern(word)))
+		switch column := l.search; {
+		case g.Name() == "sqlite":
+			conditions = append(conditions, where(column+` LIKE ? ESCAPE '\'`, likePattern(word)))
+		case utf8.RuneCountInString(word) < 3:
+			conditions = append(conditions, where("("+column+" || '') LIKE ?", likePattern(word)))
+		default:
+			conditions = append(conditions, where(column+" LIKE ?", likePattern(word))) // \ escapes by itself
+		}
 	}
 	return conditions, nil
 }

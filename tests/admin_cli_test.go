@@ -1,28 +1,16 @@
 package tests
 
 import (
-	"bytes"
-	"errors"
+	"context"
+	"healthcare/commands"
+	"io"
 	"net/http"
-	"os/exec"
-	"path/filepath"
+	"os"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
-
-// program is the built program's path; it is built once for each run of the tests.
-var program = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(filepath.Dir(sqliteFile), "healthcare-cli")
-	out, err := exec.Command("go", "build", "-o", path, "healthcare").CombinedOutput()
-	if err != nil {
-		return "", errors.New(string(out))
-	}
-	return path, nil
-})
 
 // environ configures the program to use the instance's database.
 func (api *API) environ() []string {
@@ -33,23 +21,15 @@ func (api *API) environ() []string {
 	return []string{"DATABASE_URL=" + database, "JWT_SECRET=" + string([]byte(api.Config.JWTSecret))}
 }
 
-// cli runs a subcommand on the instance's database and returns its exit code and what it printed.
+// cli runs a command on the instance's database and returns its exit code and what it printed.
 func (api *API) cli(stdin string, args ...string) (code int, printed string) {
-	api.t.Helper()
-	path, err := program()
-	require.NoError(api.t, err)
-	cmd := exec.CommandContext(api.t.Context(), path, args...)
-	cmd.Dir = api.t.TempDir() // there is no .env
-	cmd.Env = api.environ()
-	cmd.Stdin = strings.NewReader(stdin)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err = cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		require.NoError(api.t, err)
-	}
-	return cmd.ProcessState.ExitCode(), out.String()
+	var out logBuffer
+	return api.command(api.t.Context(), strings.NewReader(stdin), &out, args...), out.String()
+}
+
+func (api *API) command(ctx context.Context, in io.Reader, out io.Writer, args ...string) (code int) {
+	program := commands.Program{Environ: api.environ(), Dotenv: os.DevNull, In: in, Out: out, Err: out}
+	return program.Run(ctx, args, nil) // never serves
 }
 
 func TestHelpListsEverySubcommand(t *testing.T) {

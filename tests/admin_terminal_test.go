@@ -53,7 +53,7 @@ func (x *terminal) answer(prompt, line string) {
 
 func TestATerminalIsAskedTwiceWithoutEcho(t *testing.T) {
 	t.Parallel()
-	path, err := program()
+	path, err := binary()
 	require.NoError(t, err)
 	for name, c := range map[string]struct {
 		again   string

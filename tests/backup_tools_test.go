@@ -73,7 +73,7 @@ func TestTheToolsGetThePasswordThroughTheirEnvironment(t *testing.T) {
 	}
 	dir := t.TempDir()
 	spy := "#!/bin/sh\necho \"$@\" > " + dir + "/args\necho \"$PGPASSWORD\" > " + dir + "/password\necho 'out of order' >&2\nexit 3\n"
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "pg_dump"), []byte(spy), 0o700)) //nolint:gosec // a program
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "pg_dump"), []byte(spy), 0o700))
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	cfg := baseConfig(freshPostgres(t))
 	u, err := url.Parse(cfg.Database.Postgres)

@@ -1,38 +1,14 @@
 package tests
 
 import (
+	"context"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// demoCommand prepares `healthcare demo` on the instance's database.
-func demoCommand(program string, api *API, args ...string) *exec.Cmd {
-	address := api.Config.Database.Postgres
-	if address == "" {
-		address = "sqlite:" + api.Config.Database.SQLite
-	}
-	cmd := exec.Command(program, append([]string{"demo"}, args...)...)
-	cmd.Env = append(os.Environ(), "DATABASE_URL="+address, "JWT_SECRET="+string(api.Config.JWTSecret))
-	cmd.Dir = filepath.Dir(program) // no .env there
-	return cmd
-}
-
-// runDemo runs it and returns what it printed and its exit code.
-func runDemo(t *testing.T, program string, api *API, args ...string) (says string, code int) {
-	t.Helper()
-	cmd := demoCommand(program, api, args...)
-	out, err := cmd.CombinedOutput()
-	require.NotNil(t, cmd.ProcessState, "%v", err)
-	return string(out), cmd.ProcessState.ExitCode()
-}
 
 // demoData is all that the demonstration stored, but for the times.
 func demoData(api *API) []string {
@@ -58,23 +34,19 @@ func demoData(api *API) []string {
 
 func TestDemoInventsAClinic(t *testing.T) {
 	t.Parallel()
-	program := filepath.Join(t.TempDir(), "healthcare")
-	out, err := exec.Command("go", "build", "-o", program, "..").CombinedOutput()
-	require.NoError(t, err, "%s", out)
-
 	for name, fresh := range map[string]func(*testing.T) string{"sqlite": freshSQLite, "postgres": freshPostgres} {
 		t.Run(name+": the same each time, into an empty database", func(t *testing.T) {
 			t.Parallel()
 			first, second := start(t, baseConfig(fresh(t))), start(t, baseConfig(fresh(t)))
-			says, code := runDemo(t, program, first)
+			code, says := first.cli("", "demo")
 			require.Zero(t, code, says)
 			assert.NotContains(t, says, "%", "a progress bar without a terminal")
 			assert.Contains(t, says, "password: harbour lantern 42 cedar\nfor demonstration only")
-			_, code = runDemo(t, program, second)
+			code, _ = second.cli("", "demo")
 			require.Zero(t, code)
 			assert.Equal(t, demoData(first), demoData(second))
 
-			says, code = runDemo(t, program, first)
+			code, says = first.cli("", "demo")
 			assert.Equal(t, 1, code)
 			assert.Contains(t, says, "--force")
 			assert.Equal(t, demoData(second), demoData(first), "a refused run must store nothing")
@@ -95,7 +67,7 @@ func TestDemoInventsAClinic(t *testing.T) {
 			taken := api.User("demo")
 			taken.Patch("/api/auth/me/", map[string]any{"email": "demo2@example.org"}).Expect(http.StatusOK)
 			for _, name := range []string{"demo3", "demo4"} {
-				says, code := runDemo(t, program, api, "--force")
+				code, says := api.cli("", "demo", "--force")
 				require.Zero(t, code, says)
 				assert.Contains(t, says, "username: "+name+"\n")
 				assert.EqualValues(t, 200, loginToDemo(api, name).Get("/api/patients/").JSON["count"])
@@ -106,14 +78,13 @@ func TestDemoInventsAClinic(t *testing.T) {
 		t.Run(name+": an interrupt stops it", func(t *testing.T) {
 			t.Parallel()
 			api := start(t, baseConfig(fresh(t)))
-			cmd := demoCommand(program, api)
-			var says strings.Builder
-			cmd.Stdout, cmd.Stderr = &says, &says
-			require.NoError(t, cmd.Start())
+			ctx, interrupt := context.WithCancel(t.Context())
+			var says logBuffer
+			ended := make(chan int)
+			go func() { ended <- api.command(ctx, nil, &says, "demo") }()
 			require.Eventually(t, func() bool { return api.count("SELECT count(*) FROM patients") > 0 }, waitLimit, time.Millisecond)
-			require.NoError(t, cmd.Process.Signal(os.Interrupt))
-			require.Error(t, cmd.Wait())
-			assert.Equal(t, 1, cmd.ProcessState.ExitCode())
+			interrupt()
+			assert.Equal(t, 1, <-ended)
 			assert.Equal(t, "healthcare: stopped: a part of the clinic is in the database already\n", says.String())
 			assert.Less(t, api.count("SELECT count(*) FROM patients"), 200)
 		})

@@ -1,19 +1,17 @@
-package main
+package commands
 
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"healthcare/config"
 	"healthcare/models"
 )
 
 // backup is the subcommand that writes, or checks, a backup.
-func backup() *cobra.Command {
+func (p Program) backup() *cobra.Command {
 	var check bool
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
@@ -21,9 +19,9 @@ func backup() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if check {
-				return transfer(cmd, models.CheckBackup, args[0], "The backup of %s restores: %d rows, all as they were.\n")
+				return p.transfer(cmd, models.CheckBackup, args[0], "The backup of %s restores: %d rows, all as they were.\n")
 			}
-			return transfer(cmd, models.Backup, args[0], "Backup made %s: %d rows.\n")
+			return p.transfer(cmd, models.Backup, args[0], "Backup made %s: %d rows.\n")
 		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "restore FILE into a throw-away database and compare")
@@ -31,25 +29,25 @@ func backup() *cobra.Command {
 }
 
 // restore is the subcommand that puts a backup into an empty database.
-func restore() *cobra.Command {
+func (p Program) restore() *cobra.Command {
 	return &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Restore a backup into the configured database, which must be empty",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return transfer(cmd, models.Restore, args[0], "The backup of %s is restored: %d rows.\n")
+			return p.transfer(cmd, models.Restore, args[0], "The backup of %s is restored: %d rows.\n")
 		},
 	}
 }
 
 type transferFunc func(context.Context, *config.Config, string, models.Progress) (*models.Manifest, error)
 
-func transfer(cmd *cobra.Command, do transferFunc, file, says string) error {
-	cfg, err := config.Load(os.Environ(), ".env")
+func (p Program) transfer(cmd *cobra.Command, do transferFunc, file, says string) error {
+	cfg, err := config.Load(p.Environ, p.Dotenv)
 	if err != nil {
 		return err
 	}
-	m, err := do(cmd.Context(), cfg, file, progress(cmd, cmd.Name()))
+	m, err := do(cmd.Context(), cfg, file, p.progress(cmd, cmd.Name()))
 	if err != nil {
 		return err
 	}
@@ -58,8 +56,8 @@ func transfer(cmd *cobra.Command, do transferFunc, file, says string) error {
 }
 
 // progress shows how far some work is, on a terminal.
-func progress(cmd *cobra.Command, what string) models.Progress {
-	if !term.IsTerminal(int(os.Stderr.Fd())) {
+func (p Program) progress(cmd *cobra.Command, what string) models.Progress {
+	if _, ok := terminal(p.Err); !ok {
 		return func(int64, int64) {}
 	}
 	return func(done, of int64) {
@@ -71,15 +69,15 @@ func progress(cmd *cobra.Command, what string) models.Progress {
 }
 
 // audit is the subcommand that proves the audit trail.
-func audit() *cobra.Command {
+func (p Program) audit() *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "Look after the audit trail"}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "verify",
 		Short: "Prove that no sealed event was changed or removed",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withDatabase(cmd.Context(), func(db *models.DB) error {
-				report, err := db.VerifyAudit(cmd.Context(), progress(cmd, "audit verify"))
+			return p.withDatabase(cmd.Context(), func(db *models.DB) error {
+				report, err := db.VerifyAudit(cmd.Context(), p.progress(cmd, "audit verify"))
 				if err != nil {
 					return fmt.Errorf("THE AUDIT TRAIL IS BROKEN: %w", err)
 				}

@@ -1,4 +1,4 @@
-package main
+package commands
 
 import (
 	"context"
@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"healthcare/models"
 )
@@ -20,14 +18,14 @@ import (
 const demoPassword = "harbour lantern 42 cedar"
 
 // demo is the subcommand that fills the database with an invented clinic, the same each time.
-func demo() *cobra.Command {
+func (p Program) demo() *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Fill an empty database with an invented clinic to try things out on",
-		Args:  cobra.NoArgs,
+		Args:  checked(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withDatabase(cmd.Context(), func(db *models.DB) error {
+			return p.withDatabase(cmd.Context(), func(db *models.DB) error {
 				return fillWithDemo(cmd, db, force)
 			})
 		},
@@ -90,10 +88,10 @@ func to[T any](value T) models.Change[T] {
 
 // progressBar shows itself on terminals only.
 func progressBar(w io.Writer, steps int) *progressbar.ProgressBar {
-	file, ok := w.(*os.File)
+	_, visible := terminal(w)
 	return progressbar.NewOptions(steps,
 		progressbar.OptionSetWriter(w),
-		progressbar.OptionSetVisibility(ok && term.IsTerminal(int(file.Fd()))),
+		progressbar.OptionSetVisibility(visible),
 		progressbar.OptionSetDescription("Inventing a clinic"),
 		progressbar.OptionShowCount(),
 		progressbar.OptionClearOnFinish(),

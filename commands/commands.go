@@ -1,0 +1,126 @@
+// Package commands holds what the program can be told on its command line, as Django's management commands.
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"healthcare/config"
+	"healthcare/models"
+)
+
+// Program is the surroundings that a command runs in.
+type Program struct {
+	Environ  []string // as os.Environ gives it
+	Dotenv   string   // the path of an optional .env file
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Run does what the arguments say, serve if they say nothing. It returns the exit code: 0, 2 if the configuration or
+// the command line is wrong, or 1.
+func (p Program) Run(ctx context.Context, args []string, serve func(context.Context, *config.Config, io.Writer, io.Writer) error) int {
+	root := &cobra.Command{
+		Use:           "healthcare",
+		Short:         "Serve the clinic's API (without a subcommand)",
+		Args:          noArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(p.Environ, p.Dotenv)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), cfg, p.Out, p.Err)
+		},
+	}
+	root.AddCommand(p.createAdmin(), p.changePassword(), p.audit(), p.backup(), p.restore(), p.demo())
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetArgs(args)
+	root.SetIn(p.In)
+	root.SetOut(p.Out)
+	root.SetErr(p.Err)
+	return p.report(root.ExecuteContext(ctx))
+}
+
+// report tells of an error, and returns the exit code that stands for it.
+func (p Program) report(err error) int {
+	if err == nil {
+		return 0
+	}
+	var wrong config.Errors
+	if errors.As(err, &wrong) {
+		_, _ = fmt.Fprintln(p.Err, "The configuration is wrong:")
+		for _, says := range wrong {
+			_, _ = fmt.Fprintln(p.Err, "  "+says)
+		}
+		return 2
+	}
+	_, _ = fmt.Fprintln(p.Err, "healthcare:", err)
+	if errors.As(err, new(usageError)) {
+		return 2
+	}
+	return 1
+}
+
+// usageError is an error in the command line.
+type usageError struct{ error }
+
+func noArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("there is no command %q; see: healthcare help", args[0])}
+	}
+	return nil
+}
+
+// checked makes what is wrong with a subcommand's arguments a usageError.
+func checked(args cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		if err := args(cmd, given); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+}
+
+// withDatabase opens the configured database for a command.
+func (p Program) withDatabase(ctx context.Context, use func(*models.DB) error) error {
+	cfg, err := config.Load(p.Environ, p.Dotenv)
+	if err != nil {
+		return err
+	}
+	db, err := models.Open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return errors.Join(use(db), db.Close())
+}
+
+// inWords spells the fields of an error out, a line each.
+func inWords(err error) error {
+	var e *models.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	says := e.Detail
+	for _, field := range slices.Sorted(maps.Keys(e.Fields)) {
+		says += fmt.Sprintf("\n  %s: %s", field, strings.Join(e.Fields[field], " "))
+	}
+	return errors.New(says)
+}
+
+// terminal is the terminal that a stream is, if it is one.
+func terminal(stream any) (*os.File, bool) {
+	file, ok := stream.(*os.File)
+	return file, ok && term.IsTerminal(int(file.Fd()))
+}
