@@ -81,7 +81,7 @@ func (p Program) audit() *cobra.Command {
 				if err != nil {
 					return fmt.Errorf("THE AUDIT TRAIL IS BROKEN: %w", err)
 				}
-				cmd.Printf("%d events are sealed and unchanged, in %d seals; %d are not sealed yet.\n", report.Events, report.Seals, report.Unsealed)
+				cmd.Printf("Events sealed and unchanged: %d (in seals: %d); not sealed yet: %d.\n", report.Events, report.Seals, report.Unsealed)
 				cmd.Printf("The newest seal is %s.\n", report.Last)
 				cmd.Println("This cannot show whether the newest seals were cut off together with their events (keep the line above" +
 					" elsewhere to see that), nor what a holder of the key has made up.")

@@ -2,7 +2,6 @@ package tests
 
 import (
 	"context"
-	"healthcare/commands"
 	"io"
 	"net/http"
 	"os"
@@ -10,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"healthcare/commands"
 )
 
 // environ configures the program to use the instance's database.
