@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -31,6 +32,8 @@ const (
 	macSize   = 16 // bytes of each row's HMAC that are kept (128 bits)
 	sealBatch = 2000
 	sealEvery = time.Second
+	// widestGap is how many ids in a row failed transactions and restarts can have used up.
+	widestGap = 100_000
 	sealLimit = time.Minute // a database that hangs must not keep the sealer for ever
 	// settled is how long after an id was first missed its transaction has certainly ended.
 	settled = 15 * time.Minute
@@ -160,6 +163,9 @@ func (db *DB) seal(tx *Tx) (int, error) {
 	s := Seal{At: tx.Now, EventIDs: IDs{}, Pending: IDs{}, LastID: last.LastID}
 	var macs bytes.Buffer
 	for _, e := range events {
+		if e.ID-s.LastID > widestGap {
+			return 0, fmt.Errorf("event %d cannot follow event %d: it was put in by hand", e.ID, s.LastID)
+		}
 		s.EventIDs = append(s.EventIDs, e.ID)
 		macs.WriteString(hex.EncodeToString(db.rowMAC(e)))
 		for id := s.LastID + 1; id < e.ID; id++ {

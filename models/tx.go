@@ -84,7 +84,7 @@ func (db *DB) WriteOne(ctx context.Context, by Actor, fn func(tx *Tx) error) err
 	if db.write.Name() == "postgres" {
 		for range 3 {
 			tx := &Tx{DB: db.write.WithContext(ctx), By: by, Now: now(), single: true}
-			if err := fn(tx); !errors.Is(err, errStale) {
+			if err := fn(tx); !errors.Is(err, errStale) && !isRetryable(err) {
 				return db.written(tx, err)
 			}
 		}
