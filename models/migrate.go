@@ -17,6 +17,7 @@ var tables = []any{&User{}, &Session{}, &RefreshToken{}, &LoginFailure{}, &Patie
 
 func migratePostgres(ctx context.Context, g *gorm.DB) error {
 	return g.WithContext(ctx).Connection(func(one *gorm.DB) (err error) {
+		one = one.Session(&gorm.Session{NewDB: true}) // else the error of one statement would be that of all after it
 		if err := one.Exec("SELECT pg_advisory_lock(?)", migrationLock).Error; err != nil {
 			return err
 		}

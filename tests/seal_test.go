@@ -1,7 +1,9 @@
 package tests
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -207,5 +209,20 @@ func TestAWrongKeyNeitherProvesNorSeals(t *testing.T) {
 		require.NoError(t, err)
 		assert.EqualValues(t, 3, report.Seals)
 		assert.EqualValues(t, 1, report.Unsealed)
+	})
+}
+
+func TestTheServerSealsByItself(t *testing.T) {
+	onBoth(t, func(t *testing.T, api *API) {
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			api.DB.KeepSealed(ctx, slog.New(slog.NewTextHandler(api.Log, nil)))
+		}()
+		api.User("ana").Post("/api/patients/", object{"name": "Petra"}).Expect(http.StatusCreated)
+		assert.Eventually(t, func() bool { return api.count("SELECT count(*) FROM seals") > 0 }, waitLimit, 20*time.Millisecond)
+		stop()
+		<-ended
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // found are the names that a list finds, by name.
@@ -152,4 +153,30 @@ func TestASearchAmongManyPatientsFindsTheSame(t *testing.T) {
 		assert.Empty(t, ana.Get("/api/patients/?search=zo%C3%AB").Results())
 		assert.Equal(t, []any{"renamed"}, ana.Get("/api/patients/?search=renamed").Column("name"))
 	})
+}
+
+// Where the database's owner does not let the program make extensions, searches read every row, and find the same.
+func TestASearchNeedsNoExtension(t *testing.T) {
+	t.Parallel()
+	database := freshPostgresFrom(t, "template0")
+	role := fmt.Sprintf("clinic_test_%s_plain", runID)
+	operator := &API{t: t, Config: baseConfig(database)}
+	operator.exec("CREATE ROLE " + role + " LOGIN PASSWORD 'plain'")
+	t.Cleanup(func() {
+		operator.exec("DROP OWNED BY " + role + " CASCADE")
+		operator.exec("DROP ROLE " + role)
+	})
+	operator.exec("GRANT CREATE, USAGE ON SCHEMA public TO " + role)
+	u, err := url.Parse(database)
+	require.NoError(t, err)
+	u.User = url.UserPassword(role, "plain")
+	api := start(t, baseConfig(u.String()))
+	assert.Zero(t, api.count("SELECT count(*) FROM pg_indexes WHERE indexname = 'patients_search'"))
+	ana := api.User("ana")
+	for _, name := range []string{"Müller", "Ng", "100%"} {
+		ana.Post("/api/patients/", object{"name": name}).Expect(http.StatusCreated)
+	}
+	for word, name := range map[string]string{"MÜLL": "Müller", "ng": "Ng", "0%": "100%"} {
+		assert.Equal(t, []any{name}, found(ana, "/api/patients/", search(word)))
+	}
 }
