@@ -35,11 +35,12 @@ type DoctorFields struct {
 }
 
 var doctorList = listing{
-	table:     "doctors",
-	columns:   columns[Doctor]("doctors"),
-	search:    "doctors.search_text",
-	deletable: true,
-	newest:    "doctors.created_at",
+	table:       "doctors",
+	columns:     columns[Doctor]("doctors"),
+	search:      "doctors.search_text",
+	searchIndex: "doctors_search",
+	deletable:   true,
+	newest:      "doctors.created_at",
 	orderings: map[string]string{
 		"name": "doctors.name_key", "created_at": "doctors.created_at", "updated_at": "doctors.updated_at",
 	},

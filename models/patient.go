@@ -43,11 +43,12 @@ type PatientUpdate struct {
 }
 
 var patientList = listing{
-	table:     "patients",
-	columns:   columns[Patient]("patients"),
-	search:    "patients.search_text",
-	deletable: true,
-	newest:    "patients.created_at",
+	table:       "patients",
+	columns:     columns[Patient]("patients"),
+	search:      "patients.search_text",
+	searchIndex: "patients_search",
+	deletable:   true,
+	newest:      "patients.created_at",
 	orderings: map[string]string{
 		"name": "patients.name_key", "created_at": "patients.created_at", "updated_at": "patients.updated_at",
 	},
