@@ -87,12 +87,15 @@ func (db *DB) Unlock(ctx context.Context, by Actor, id int64) (*User, error) {
 	if err != nil {
 		return nil, err
 	}
-	return u, db.Write(ctx, by, func(tx *Tx) error {
-		if err := tx.serialize("login " + accountOf(id)); err != nil {
-			return err
-		}
-		return tx.Where("account = ?", accountOf(id)).Delete(&LoginFailure{}).Error
-	})
+	return u, db.Write(ctx, by, func(tx *Tx) error { return tx.liftLocks(id) })
+}
+
+// liftLocks forgets the failed logins of an account. No login of it is decided meanwhile.
+func (tx *Tx) liftLocks(user int64) error {
+	if err := tx.serialize("login " + accountOf(user)); err != nil {
+		return err
+	}
+	return tx.Where("account = ?", accountOf(user)).Delete(&LoginFailure{}).Error
 }
 
 // CreateAdmin opens a staff account, from the command line.
@@ -120,13 +123,10 @@ func (db *DB) SetPassword(ctx context.Context, username, password string) error 
 		return err
 	}
 	return db.revoke(ctx, Actor{}, func(tx *Tx) error {
-		if err := tx.serialize("login " + accountOf(u.ID)); err != nil {
+		if err := tx.liftLocks(u.ID); err != nil {
 			return err
 		}
 		if err := tx.setPassword(u.ID, hash); err != nil {
-			return err
-		}
-		if err := tx.Where("account = ?", accountOf(u.ID)).Delete(&LoginFailure{}).Error; err != nil {
 			return err
 		}
 		return tx.endSessions("user_id = ?", u.ID)
