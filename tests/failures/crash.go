@@ -36,12 +36,7 @@ func crash(ctx context.Context, l *lab, database string) (err error) {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	running := true
-	defer func() {
-		if running {
-			err = errors.Join(err, s.kill())
-		}
-	}()
+	defer func() { err = errors.Join(err, s.kill()) }()
 	load, err := newLoad(ctx, s)
 	if err != nil {
 		return err
@@ -49,19 +44,16 @@ func crash(ctx context.Context, l *lab, database string) (err error) {
 	for round := range l.rounds {
 		load.begin(ctx)
 		time.Sleep(time.Duration(300+rand.IntN(900)) * time.Millisecond) // what is killed must be different each time
-		running = false
 		if err := s.kill(); err != nil {
 			return err
 		}
 		if err := s.start(ctx); err != nil {
 			return err
 		}
-		running = true
 		if err := load.pause(ctx); err != nil {
 			return fmt.Errorf("round %d: %w", round+1, err)
 		}
 	}
-	running = false
 	if err := s.stop(); err != nil {
 		return err
 	}

@@ -42,12 +42,7 @@ func fullDisk(ctx context.Context, l *lab, dir string) (err error) {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	running := true
-	defer func() {
-		if running {
-			err = errors.Join(err, s.kill())
-		}
-	}()
+	defer func() { err = errors.Join(err, s.kill()) }()
 	load, err := newLoad(ctx, s)
 	if err != nil {
 		return err
@@ -75,7 +70,6 @@ func fullDisk(ctx context.Context, l *lab, dir string) (err error) {
 			}
 		}
 		if restart { // killed on a full disk
-			running = false
 			if err := s.kill(); err != nil {
 				return err
 			}
@@ -87,7 +81,6 @@ func fullDisk(ctx context.Context, l *lab, dir string) (err error) {
 			if err := s.start(ctx); err != nil {
 				return err
 			}
-			running = true
 		}
 		if err := load.pause(ctx); err != nil {
 			return err
@@ -98,7 +91,6 @@ func fullDisk(ctx context.Context, l *lab, dir string) (err error) {
 		fmt.Printf("  full disk: %s\n", load.stats)
 		load.stats.unavailable = 0
 	}
-	running = false
 	return s.stop()
 }
 

@@ -35,12 +35,7 @@ func pgStop(ctx context.Context, l *lab) (err error) {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	running := true
-	defer func() {
-		if running {
-			err = errors.Join(err, s.kill())
-		}
-	}()
+	defer func() { err = errors.Join(err, s.kill()) }()
 	load, err := newLoad(ctx, s)
 	if err != nil {
 		return err
@@ -80,6 +75,5 @@ func pgStop(ctx context.Context, l *lab) (err error) {
 	if load.stats.unanswered > 0 || load.stats.unavailable == 0 {
 		return errors.New("while the database is away every request is to be answered, with 503")
 	}
-	running = false
 	return s.stop()
 }

@@ -87,6 +87,9 @@ func (s *instance) start(ctx context.Context) error {
 
 // kill is kill -9.
 func (s *instance) kill() error {
+	if s.cmd.Process == nil || s.cmd.ProcessState != nil { // it never began, or has ended already
+		return nil
+	}
 	if err := s.cmd.Process.Kill(); err != nil {
 		return err
 	}
