@@ -31,10 +31,10 @@ func (tx *Tx) assign(change Change[MappingFields]) (*Assignment, error) {
 	var in MappingFields
 	wrong := change.apply(&in)
 	tx.attempts(ActionAssign, objectMapping, 0, in.PatientID)
-	if err := wrong.exists("patient_id", in.PatientID, tx.lockShared(&patient, in.PatientID, tx.By.sees("created_by"))); err != nil {
+	if err := wrong.exists("patient_id", in.PatientID, lockShared(tx, &patient, in.PatientID, tx.By.sees("created_by")...)); err != nil {
 		return nil, err
 	}
-	if err := wrong.exists("doctor_id", in.DoctorID, tx.lockShared(&doctor, in.DoctorID)); err != nil {
+	if err := wrong.exists("doctor_id", in.DoctorID, lockShared(tx, &doctor, in.DoctorID, undeleted)); err != nil {
 		return nil, err
 	}
 	if err := wrong.Err(); err != nil {
@@ -65,7 +65,7 @@ func (f Fields) exists(field string, id int64, err error) error {
 func (db *DB) Unassign(ctx context.Context, by Actor, id int64) error {
 	return db.Write(ctx, by, func(tx *Tx) error {
 		tx.attempts(ActionUnassign, objectMapping, id, 0)
-		return tx.unassign("id = ?", id)
+		return tx.unassign(where("id = ?", id))
 	})
 }
 
@@ -82,14 +82,13 @@ func (db *DB) UnassignDoctor(ctx context.Context, by Actor, patient int64, chang
 	}
 	return db.Write(ctx, by, func(tx *Tx) error {
 		tx.attempts(ActionUnassign, objectMapping, 0, patient)
-		return tx.unassign("patient_id = ? AND doctor_id = ?", patient, in.DoctorID)
+		return tx.unassign(where("patient_id = ? AND doctor_id = ?", patient, in.DoctorID))
 	})
 }
 
-func (tx *Tx) unassign(where string, args ...any) error {
+func (tx *Tx) unassign(which condition) error {
 	var m Mapping
-	q := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Scopes(tx.By.sees("owner_id"))
-	if err := q.Where(where, args...).Take(&m).Error; err != nil {
+	if err := lockRow(tx, &m, " FOR UPDATE", append(tx.By.sees("owner_id"), which)...); err != nil {
 		return err
 	}
 	if err := tx.hide(&Mapping{}, m.ID); err != nil {

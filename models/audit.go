@@ -20,7 +20,7 @@ type AuditEntry struct {
 
 var auditList = listing{
 	table:     "events",
-	columns:   columns[Event]("events") + ", events.patient_id, users.id AS by_id, users.username AS by_username",
+	columns:   columns[Event]() + ", events.patient_id, " + byColumns,
 	joins:     "LEFT JOIN users ON users.id = events.user_id",
 	newest:    "events.at",
 	orderings: map[string]string{"created_at": "events.at"},
@@ -54,7 +54,7 @@ func (db *DB) Audit(ctx context.Context, by Actor, values url.Values) (*Page[Aud
 		} else if e.PatientIDs == nil {
 			e.PatientIDs = IDs{}
 		}
-		if e.User != nil && e.User.ID == 0 {
+		if e.User.ID == 0 { // nobody: a command
 			e.User = nil
 		}
 	}

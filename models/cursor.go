@@ -92,9 +92,8 @@ func seek[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[T], 
 		conditions = append(conditions, where("("+q.column+", "+l.table+".id)"+after+"(?, ?)", q.key, q.cursor.ID))
 	}
 	sql, args := from(l.table, l.joins, conditions...)
-	var found []placed[T]
-	err := db.Raw("SELECT "+l.columns+", "+q.column+" AS cursor_key, "+l.table+".id AS cursor_id"+sql+
-		orderBy(q.column, l.table, descending, q.size+1), args...).Scan(&found).Error
+	found, err := find[placed[T]](db, "SELECT "+l.columns+", "+q.column+" AS cursor_key, "+l.table+".id AS cursor_id"+sql+
+		orderBy(q.column, l.table, descending, q.size+1), args...)
 	if err != nil {
 		return nil, Classify(err)
 	}

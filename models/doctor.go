@@ -36,7 +36,7 @@ type DoctorFields struct {
 
 var doctorList = listing{
 	table:       "doctors",
-	columns:     columns[Doctor]("doctors"),
+	columns:     columns[Doctor](),
 	search:      "doctors.search_text",
 	searchIndex: "doctors_search",
 	deletable:   true,
@@ -55,7 +55,7 @@ func (db *DB) Doctors(ctx context.Context, by Actor, values url.Values) (*Page[D
 // Doctor finds one doctor.
 func (db *DB) Doctor(ctx context.Context, _ Actor, id int64) (*Doctor, error) {
 	var d Doctor
-	err := db.read.WithContext(ctx).Select(doctorList.columns).Where("id = ?", id).Take(&d).Error
+	err := take(db.read.WithContext(ctx), &d, doctorList.columns, "", where("id = ?", id), undeleted)
 	return &d, Classify(err)
 }
 
@@ -132,7 +132,7 @@ func (db *DB) RestoreDoctor(ctx context.Context, by Actor, id int64) (*Doctor, e
 	var d Doctor
 	err := db.Write(ctx, by, func(tx *Tx) error {
 		tx.attempts(ActionRestore, objectDoctor, id, 0)
-		if err := tx.lock(&d, id, deletedToo); err != nil || !d.DeletedAt.Valid {
+		if err := lock(tx, &d, id); err != nil || !d.DeletedAt.Valid {
 			return err
 		}
 		if err := tx.unhide(&Doctor{}, id); err != nil {
@@ -170,7 +170,7 @@ func (tx *Tx) checkDoctor(self int64, in *DoctorFields, wrong Fields) error {
 // lockOwnDoctor locks a doctor that the actor may change, in the version that the client knows.
 func (tx *Tx) lockOwnDoctor(d *Doctor, id int64, action string) error {
 	tx.attempts(action, objectDoctor, id, 0)
-	if err := tx.lock(d, id); err != nil {
+	if err := lock(tx, d, id, undeleted); err != nil {
 		return err
 	}
 	if d.CreatedBy != tx.By.ID && !tx.By.IsStaff {

@@ -17,13 +17,13 @@ import (
 // Event says who did what, when and from where. Events are only ever added; they are both the history of a record
 // and the audit trail. A write's event is stored in the write's own transaction, a read's within a second.
 type Event struct {
-	ID     int64     `json:"id" gorm:"index:events_at,priority:2;index:events_patient,priority:2;index:events_object,priority:3;index:events_user,priority:2"`
+	ID     int64     `json:"id" gorm:"index:events_at,priority:2;index:events_patient,priority:2;index:events_of_object,priority:3;index:events_user,priority:2"`
 	At     time.Time `json:"at" gorm:"not null;index:events_at,priority:1"`
 	UserID *int64    `json:"-" gorm:"index:events_user,priority:1"`
 	Action string    `json:"action" gorm:"not null"`
-	Object string    `json:"object" gorm:"not null;index:events_object,priority:2"`
-	// ObjectID is null for a list.
-	ObjectID *int64 `json:"object_id" gorm:"index:events_object,priority:1,where:object_id IS NOT NULL"`
+	Object string    `json:"object" gorm:"not null;index:events_of_object,priority:2"`
+	// ObjectID is null for a list. The index leaves patients out, whose events PatientID finds.
+	ObjectID *int64 `json:"object_id" gorm:"index:events_of_object,priority:1,where:object_id IS NOT NULL AND object <> 'patient'"`
 	// PatientID is whose data it was about, PatientIDs which patients a list showed.
 	PatientID  *int64  `json:"-" gorm:"index:events_patient,priority:1,where:patient_id IS NOT NULL"`
 	PatientIDs IDs     `json:"patient_ids"`
@@ -162,6 +162,11 @@ func diff[T any](before *T, after T) Changes {
 	return changes
 }
 
+// ofObject are the events of one object that is no patient, by the index that leaves those out.
+func ofObject(object, id string, args ...any) condition {
+	return where("events.object_id = "+id+" AND events.object = '"+object+"' AND events.object <> '"+objectPatient+"'", args...)
+}
+
 // event starts an event of the actor's.
 func (a Actor) event(at time.Time, action, object string, id int64) Event {
 	e := Event{At: at, Action: action, Object: object, Address: a.Address, Outcome: outcomeOK, RequestID: a.RequestID}
@@ -219,24 +224,28 @@ type HistoryEntry struct {
 	Changes Changes   `json:"changes"`
 }
 
+// byColumns are the columns of a UserName, all empty where no account did it.
+const byColumns = "coalesce(users.id, 0) AS by_id, coalesce(users.username, '') AS by_username"
+
 var historyList = listing{
 	table:     "events",
-	columns:   "events.at, users.id AS by_id, users.username AS by_username, events.action, events.changes",
+	columns:   "events.at, events.action, events.changes, " + byColumns,
 	joins:     "LEFT JOIN users ON users.id = events.user_id",
 	newest:    "events.id", // changes of one record follow one another in this order; their times are of when they began
 	orderings: map[string]string{"created_at": "events.at"},
 }
 
-var historyActions = []string{ActionCreate, ActionUpdate, ActionDelete, ActionRestore, ActionAssign, ActionUnassign}
+// changed are the events that make up a history.
+const changed = "events.outcome = '" + outcomeOK + "' AND events.action NOT IN ('" + ActionRead + "', '" + ActionList + "')"
 
 // PatientHistory lists what happened to a patient and to its assignments; staff see that of deleted ones too.
 func (db *DB) PatientHistory(ctx context.Context, by Actor, id int64, values url.Values) (*Page[HistoryEntry], error) {
 	var page *Page[HistoryEntry]
 	var p Patient
-	err := db.history(ctx, by).Scopes(by.sees("created_by")).Where("id = ?", id).Take(&p).Error
+	err := take(db.read.WithContext(ctx), &p, "id", "", by.inHistory(append(by.owns("created_by"), where("id = ?", id))...)...)
 	if err == nil {
 		page, err = list[HistoryEntry](ctx, db.read, by, historyList, values,
-			where("events.patient_id = ? AND events.action IN ? AND events.outcome = ?", id, historyActions, outcomeOK))
+			where("events.patient_id = ?", id), where(changed))
 	}
 	return page, db.audited(by.event(now(), ActionRead, objectPatient, id), err)
 }
@@ -244,21 +253,20 @@ func (db *DB) PatientHistory(ctx context.Context, by Actor, id int64, values url
 // DoctorHistory lists what happened to a doctor, for its creator and staff.
 func (db *DB) DoctorHistory(ctx context.Context, by Actor, id int64, values url.Values) (*Page[HistoryEntry], error) {
 	var d Doctor
-	if err := db.history(ctx, by).Where("id = ?", id).Take(&d).Error; err != nil {
+	if err := take(db.read.WithContext(ctx), &d, "created_by", "", by.inHistory(where("id = ?", id))...); err != nil {
 		return nil, Classify(err)
 	}
 	if d.CreatedBy != by.ID && !by.IsStaff {
 		return nil, ErrForbidden
 	}
 	return list[HistoryEntry](ctx, db.read, by, historyList, values,
-		where("events.object_id = ? AND events.object = ? AND events.action IN ? AND events.outcome = ?", id, objectDoctor, historyActions, outcomeOK))
+		ofObject(objectDoctor, "?", id), where(changed))
 }
 
-// history queries the rows whose history the actor may read: deleted ones are for staff.
-func (db *DB) history(ctx context.Context, by Actor) *gorm.DB {
-	q := db.read.WithContext(ctx)
-	if by.IsStaff {
-		return q.Unscoped()
+// inHistory narrows a query to the rows whose history the actor may read: deleted ones are for staff.
+func (a Actor) inHistory(conditions ...condition) []condition {
+	if a.IsStaff {
+		return conditions
 	}
-	return q
+	return append(conditions, undeleted)
 }

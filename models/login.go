@@ -133,9 +133,7 @@ func (tx *Tx) loginSucceeded(u *User) error {
 	if err := checkLock(tx.DB, account, tx.By.Network, tx.Now); err != nil {
 		return err
 	}
-	err := tx.lockShared(&User{}, u.ID, func(q *gorm.DB) *gorm.DB {
-		return q.Where("is_active AND password_hash = ?", u.PasswordHash)
-	})
+	err := lockShared(tx, &User{}, u.ID, where("is_active AND password_hash = ?", u.PasswordHash))
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return errNoActiveAccount
 	}

@@ -132,7 +132,7 @@ func (db *DB) doctorsOf(ctx context.Context, by Actor, patient int64, values url
 	}
 	// No doctors, or former ones: is there such a patient that the actor may see?
 	var p Patient
-	if perr := db.read.WithContext(ctx).Scopes(by.sees("created_by")).Select("id").Where("id = ?", patient).Take(&p).Error; perr != nil {
+	if perr := take(db.read.WithContext(ctx), &p, "id", "", append(by.sees("created_by"), where("id = ?", patient))...); perr != nil {
 		return nil, perr
 	}
 	return page, err
@@ -146,6 +146,7 @@ func assignedAsOf(day string) (condition, error) {
 		return condition{}, Fields{"as_of": {"Date has wrong format. Use one of these formats instead: YYYY-MM-DD."}}.Err()
 	}
 	end := start.Add(24*time.Hour - time.Microsecond)
-	return where("(SELECT action FROM events WHERE object_id = mappings.id AND object = ? AND outcome = ?"+
-		" AND at <= ? ORDER BY id DESC LIMIT 1) = ?", objectMapping, outcomeOK, end, ActionAssign), nil
+	of := ofObject(objectMapping, "mappings.id")
+	return where("(SELECT action FROM events WHERE "+of.sql+" AND outcome = ? AND at <= ? ORDER BY id DESC LIMIT 1) = ?",
+		outcomeOK, end, ActionAssign), nil
 }

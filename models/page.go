@@ -86,8 +86,8 @@ func numbered[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[
 	paging, pageArgs := from(l.table, l.joins, l.skip(q, conditions)...)
 	sql := "SELECT " + l.columns + ", (SELECT count(*)" + counting + ") AS total" + paging + orderBy(q.column, l.table, q.descending, q.size)
 	args := slices.Concat(countArgs, pageArgs)
-	var found []counted[T]
-	if err := db.Raw(sql, args...).Scan(&found).Error; err != nil {
+	found, err := find[counted[T]](db, sql, args...)
+	if err != nil {
 		return nil, Classify(err)
 	}
 	if len(found) == 0 && q.page > 1 {

@@ -44,7 +44,7 @@ type PatientUpdate struct {
 
 var patientList = listing{
 	table:       "patients",
-	columns:     columns[Patient]("patients"),
+	columns:     columns[Patient](),
 	search:      "patients.search_text",
 	searchIndex: "patients_search",
 	deletable:   true,
@@ -76,7 +76,7 @@ func (db *DB) Patients(ctx context.Context, by Actor, values url.Values) (*Page[
 // Patient finds one patient that the actor may see.
 func (db *DB) Patient(ctx context.Context, by Actor, id int64) (*Patient, error) {
 	var p Patient
-	err := db.read.WithContext(ctx).Select(patientList.columns).Scopes(by.sees("created_by")).Where("id = ?", id).Take(&p).Error
+	err := take(db.read.WithContext(ctx), &p, patientList.columns, "", append(by.sees("created_by"), where("id = ?", id))...)
 	return &p, db.audited(by.event(now(), ActionRead, objectPatient, id), err)
 }
 
@@ -113,7 +113,7 @@ func (db *DB) UpdatePatient(ctx context.Context, by Actor, id int64, change Chan
 	err := write(ctx, by, func(tx *Tx) error {
 		changed = false
 		tx.attempts(ActionUpdate, objectPatient, id, id)
-		if err := tx.lock(&p, id, by.sees("created_by")); err != nil {
+		if err := lock(tx, &p, id, by.sees("created_by")...); err != nil {
 			return err
 		}
 		if err := tx.check(p.ETag()); err != nil {
@@ -143,8 +143,7 @@ func (db *DB) UpdatePatient(ctx context.Context, by Actor, id int64, change Chan
 
 // handOver moves a patient's assignments to a new owner, removed ones too.
 func (tx *Tx) handOver(patient, owner int64, wrong Fields) error {
-	active := func(q *gorm.DB) *gorm.DB { return q.Where("is_active") }
-	err := wrong.exists("created_by", owner, tx.lockShared(&User{}, owner, active))
+	err := wrong.exists("created_by", owner, lockShared(tx, &User{}, owner, where("is_active")))
 	if err != nil || len(wrong) > 0 {
 		return err
 	}
@@ -156,7 +155,7 @@ func (db *DB) DeletePatient(ctx context.Context, by Actor, id int64) error {
 	return db.Write(ctx, by, func(tx *Tx) error {
 		tx.attempts(ActionDelete, objectPatient, id, id)
 		var p Patient
-		if err := tx.lock(&p, id, by.sees("created_by")); err != nil {
+		if err := lock(tx, &p, id, by.sees("created_by")...); err != nil {
 			return err
 		}
 		if err := tx.check(p.ETag()); err != nil {
@@ -181,7 +180,7 @@ func (db *DB) RestorePatient(ctx context.Context, by Actor, id int64) (*Patient,
 	var restored bool
 	err := db.Write(ctx, by, func(tx *Tx) error {
 		tx.attempts(ActionRestore, objectPatient, id, id)
-		err := tx.lock(&p, id, deletedToo)
+		err := lock(tx, &p, id)
 		if restored = p.DeletedAt.Valid; err != nil || !restored {
 			return err
 		}

@@ -170,7 +170,7 @@ func (db *DB) revoke(ctx context.Context, by Actor, fn func(tx *Tx) error) error
 
 var sessionList = listing{
 	table:   "sessions",
-	columns: columns[Session]("sessions"),
+	columns: columns[Session](),
 	newest:  "sessions.created_at",
 	orderings: map[string]string{
 		"created_at": "sessions.created_at",
@@ -194,7 +194,7 @@ func (db *DB) Sessions(ctx context.Context, by Actor, values url.Values) (*Page[
 func (db *DB) EndSession(ctx context.Context, by Actor, id int64) error {
 	return db.revoke(ctx, by, func(tx *Tx) error {
 		var s Session
-		if err := tx.lock(&s, id, func(q *gorm.DB) *gorm.DB { return q.Where("user_id = ? AND ended_at IS NULL", by.ID) }); err != nil {
+		if err := lock(tx, &s, id, where("user_id = ? AND ended_at IS NULL", by.ID)); err != nil {
 			return err
 		}
 		return tx.endSessions("id = ?", id)

@@ -11,7 +11,7 @@ import (
 
 var userList = listing{
 	table:   "users",
-	columns: columns[User]("users"),
+	columns: columns[User](),
 	search:  "users.search_text",
 	newest:  "users.created_at",
 	orderings: map[string]string{
@@ -55,7 +55,7 @@ func (db *DB) UpdateUser(ctx context.Context, by Actor, id int64, change Change[
 		if err := tx.serialize("staff"); err != nil {
 			return err
 		}
-		if err := tx.lock(&u, id); err != nil {
+		if err := lock(tx, &u, id); err != nil {
 			return err
 		}
 		in := Standing{u.IsStaff, u.IsActive}

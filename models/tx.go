@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"gorm.io/gorm"
@@ -28,23 +27,18 @@ type Actor struct {
 	Retry     *Retry // the Idempotency-Key header, if there was one
 }
 
-// sees narrows a query to the rows that belong to the actor; staff see all.
-func (a Actor) sees(owner string) func(*gorm.DB) *gorm.DB {
-	return func(q *gorm.DB) *gorm.DB {
-		if a.IsStaff {
-			return q
-		}
-		return q.Where(owner+" = ?", a.ID)
-	}
-}
-
-// owns is sees as a condition of a list.
+// owns narrows a query to the rows that belong to the actor, deleted ones included; staff have all.
 func (a Actor) owns(owner string) []condition {
 	if a.IsStaff {
 		return nil
 	}
 	return []condition{where(owner+" = ?", a.ID)}
 }
+
+// sees narrows a query to the rows that the actor sees.
+func (a Actor) sees(owner string) []condition { return append(a.owns(owner), undeleted) }
+
+var undeleted = where("deleted_at IS NULL")
 
 // Tx is one transaction of one actor, at one time.
 type Tx struct {
@@ -142,18 +136,21 @@ func Matches(header, etag string) bool {
 }
 
 // lock loads one row into dest and keeps others from changing it until the transaction ends. (SQLite has one writer
-// at a time, so it needs no lock and GORM leaves it out there. WriteOne compares versions instead.)
-func (tx *Tx) lock(dest any, id int64, scopes ...func(*gorm.DB) *gorm.DB) error {
-	q := tx.Scopes(scopes...).Where("id = ?", id)
-	if !tx.single {
-		q = q.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate})
-	}
-	return q.Take(dest).Error
+// at a time, so it needs no lock. WriteOne compares versions instead.)
+func lock[T any](tx *Tx, dest *T, id int64, scope ...condition) error {
+	return lockRow(tx, dest, " FOR UPDATE", append(slices.Clip(scope), where("id = ?", id))...)
 }
 
 // lockShared loads one row into dest and keeps others from changing or deleting it, but not from sharing it.
-func (tx *Tx) lockShared(dest any, id int64, scopes ...func(*gorm.DB) *gorm.DB) error {
-	return tx.Clauses(clause.Locking{Strength: clause.LockingStrengthShare}).Scopes(scopes...).Where("id = ?", id).Take(dest).Error
+func lockShared[T any](tx *Tx, dest *T, id int64, scope ...condition) error {
+	return lockRow(tx, dest, " FOR SHARE", append(slices.Clip(scope), where("id = ?", id))...)
+}
+
+func lockRow[T any](tx *Tx, dest *T, strength string, conditions ...condition) error {
+	if tx.single || tx.Name() != "postgres" {
+		strength = ""
+	}
+	return take(tx.DB, dest, "*", strength, conditions...)
 }
 
 // serialize lets one transaction at a time do what is named, until it ends; on SQLite every write does so anyway.
@@ -233,9 +230,6 @@ func (tx *Tx) unhide(table any, id int64) error {
 	return tx.Unscoped().Model(table).Where("id = ?", id).UpdateColumn("deleted_at", nil).Error
 }
 
-// deletedToo lets a query find deleted rows as well.
-func deletedToo(q *gorm.DB) *gorm.DB { return q.Unscoped() }
-
 // Folded is a column of folded text that both databases order by code point.
 type Folded string
 
@@ -245,19 +239,4 @@ func (Folded) GormDBDataType(db *gorm.DB, _ *schema.Field) string {
 		return `text COLLATE "C"`
 	}
 	return "text"
-}
-
-// columns lists the columns of T that clients see, for a SELECT.
-func columns[T any](table string) string {
-	s, err := schema.Parse(new(T), &sync.Map{}, schema.NamingStrategy{})
-	if err != nil {
-		panic(err)
-	}
-	var names []string
-	for _, f := range s.Fields {
-		if f.DBName != "" && f.Tag.Get("json") != "-" {
-			names = append(names, table+"."+f.DBName)
-		}
-	}
-	return strings.Join(names, ", ")
 }

@@ -102,7 +102,7 @@ func raceLost(err error, detail string) error {
 func (db *DB) UpdateProfile(ctx context.Context, by Actor, change Change[ProfileFields]) (*User, error) {
 	var u User
 	err := db.revoke(ctx, by, func(tx *Tx) error {
-		if err := tx.lock(&u, by.ID); err != nil {
+		if err := lock(tx, &u, by.ID); err != nil {
 			return err
 		}
 		in := u.ProfileFields
