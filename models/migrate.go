@@ -15,6 +15,9 @@ const migrationLock = 0x636c696e6963 // "clinic"
 // tables, each after those it refers to.
 var tables = []any{&User{}, &Session{}, &RefreshToken{}, &LoginFailure{}, &Patient{}, &Doctor{}, &Mapping{}, &Event{}, &Seal{}, &IdempotencyKey{}}
 
+// replaced are indexes of earlier versions that others do the work of now.
+var replaced = []string{"patients_owner_created", "events_object"}
+
 func migratePostgres(ctx context.Context, g *gorm.DB) error {
 	return g.WithContext(ctx).Connection(func(one *gorm.DB) (err error) {
 		one = one.Session(&gorm.Session{NewDB: true}) // else the error of one statement would be that of all after it
@@ -59,6 +62,11 @@ func migrate(g *gorm.DB) error {
 	if err := g.AutoMigrate(tables...); err != nil {
 		return fmt.Errorf("migration: %w", err)
 	}
+	for _, index := range replaced {
+		if err := g.Exec("DROP INDEX IF EXISTS " + index).Error; err != nil {
+			return fmt.Errorf("migration: %w", err)
+		}
+	}
 	if err := appendOnly(g); err != nil {
 		return fmt.Errorf("migration: %w", err)
 	}
@@ -75,7 +83,7 @@ func indexShownPatients(g *gorm.DB) error {
 		if g.Migrator().HasIndex(&Event{}, "events_patients") {
 			return nil
 		}
-		return g.Exec("CREATE INDEX events_patients ON events USING gin (patient_ids) WITH (gin_pending_list_limit = 64)" +
+		return g.Exec("CREATE INDEX events_patients ON events USING gin (patient_ids) WITH (gin_pending_list_limit = 512)" +
 			" WHERE patient_ids IS NOT NULL").Error
 	}
 	if !g.Migrator().HasTable("events_patients") {

@@ -78,14 +78,10 @@ var errNoPage = &Error{Code: NotFound, Detail: "Invalid page.", Fields: Fields{"
 // numbered finds a page by its number, and the length of the list in the same query.
 func numbered[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[T], error) {
 	conditions := append(slices.Clip(scope), q.where...)
-	countJoins := ""
-	if l.filtersJoin && len(q.where) > 0 {
-		countJoins = l.joins
+	sql, args := l.countAndPage(q, conditions)
+	if len(q.words) > 0 {
+		sql, args = l.searchOnce(q, conditions)
 	}
-	counting, countArgs := from(l.table, countJoins, conditions...)
-	paging, pageArgs := from(l.table, l.joins, l.skip(q, conditions)...)
-	sql := "SELECT " + l.columns + ", (SELECT count(*)" + counting + ") AS total" + paging + orderBy(q.column, l.table, q.descending, q.size)
-	args := slices.Concat(countArgs, pageArgs)
 	found, err := find[counted[T]](db, sql, args...)
 	if err != nil {
 		return nil, Classify(err)
@@ -99,6 +95,32 @@ func numbered[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[
 	}
 	page.Last = int(max(1, (*page.Count+int64(q.size)-1)/int64(q.size)))
 	return page, nil
+}
+
+// countAndPage is the query of a numbered page. The count and the page each read what suits them best.
+func (l listing) countAndPage(q query, conditions []condition) (sql string, args []any) {
+	countJoins := ""
+	if l.filtersJoin && len(q.where) > 0 {
+		countJoins = l.joins
+	}
+	counting, countArgs := from(l.table, countJoins, conditions...)
+	paging, pageArgs := from(l.table, l.joins, l.skip(q, conditions)...)
+	sql = "SELECT " + l.columns + ", (SELECT count(*)" + counting + ") AS total" + paging + orderBy(q.column, l.table, q.descending, q.size)
+	return sql, slices.Concat(countArgs, pageArgs)
+}
+
+// searchOnce is the query of a numbered page of a search, whose hits are collected once for both the count and the page.
+func (l listing) searchOnce(q query, conditions []condition) (sql string, args []any) {
+	joins := ""
+	if l.filtersJoin {
+		joins = l.joins
+	}
+	searching, args := from(l.table, joins, conditions...)
+	page := where(l.table+".id IN (SELECT id FROM hits"+orderBy("place", "hits", q.descending, q.size)+" OFFSET ?)", (q.page-1)*q.size)
+	paging, pageArgs := from(l.table, l.joins, page)
+	sql = "WITH hits AS MATERIALIZED (SELECT " + l.table + ".id, " + q.column + " AS place" + searching + ")" +
+		" SELECT " + l.columns + ", (SELECT count(*) FROM hits) AS total" + paging + orderBy(q.column, l.table, q.descending, q.size)
+	return sql, append(args, pageArgs...)
 }
 
 // skip makes the conditions those of just one page. What stands on the pages before it is passed over in an index,

@@ -76,8 +76,9 @@ func indexSearchSQLite(g *gorm.DB, table string) error {
 // fewRows is how many rows it is cheaper to read than to look up, among all accounts' rows, which of them hold a word.
 const fewRows = 5000
 
-// searchConditions are what a row must hold, a condition for each word. PostgreSQL decides itself when its index is
-// worth using, but for words that are too short for it: looking those up would read the whole index. SQLite is told.
+// searchConditions are what a row must hold, a condition for each word. PostgreSQL decides itself whether to look a word
+// up or to read the account's rows in patients_owner_newest, but for words that are too short to be looked up: for those
+// it would read the whole index. SQLite is told.
 func searchConditions(g *gorm.DB, l listing, words []string, scope []condition) ([]condition, error) {
 	useIndex := false
 	if len(words) > 0 && g.Name() == "sqlite" && l.searchIndex != "" {
@@ -96,13 +97,13 @@ func searchConditions(g *gorm.DB, l listing, words []string, scope []condition) 
 			conditions = append(conditions, where(lookUp, phrase))
 			continue
 		}
-		switch column := l.search; {
+		switch {
 		case g.Name() == "sqlite":
-			conditions = append(conditions, where(column+` LIKE ? ESCAPE '\'`, likePattern(word)))
+			conditions = append(conditions, where("instr("+l.search+", ?) > 0", word))
 		case utf8.RuneCountInString(word) < 3:
-			conditions = append(conditions, where("("+column+" || '') LIKE ?", likePattern(word)))
+			conditions = append(conditions, where("strpos("+l.search+", ?) > 0", word))
 		default:
-			conditions = append(conditions, where(column+" LIKE ?", likePattern(word))) // \ escapes by itself
+			conditions = append(conditions, where(l.search+" LIKE ?", likePattern(word)))
 		}
 	}
 	return conditions, nil
