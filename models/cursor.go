@@ -91,9 +91,14 @@ func seek[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[T], 
 		}
 		conditions = append(conditions, where("("+q.column+", "+l.table+".id)"+after+"(?, ?)", q.key, q.cursor.ID))
 	}
+	with, withArgs := "", []any(nil)
+	if len(q.words) > 0 {
+		with, withArgs = l.hits(db, q, scope)
+		conditions = append(conditions, where(l.table+".id IN (SELECT id FROM hits)"))
+	}
 	sql, args := from(l.table, l.joins, conditions...)
-	found, err := find[placed[T]](db, "SELECT "+l.columns+", "+q.column+" AS cursor_key, "+l.table+".id AS cursor_id"+sql+
-		orderBy(q.column, l.table, descending, q.size+1), args...)
+	found, err := find[placed[T]](db, with+"SELECT "+l.columns+", "+q.column+" AS cursor_key, "+l.table+".id AS cursor_id"+sql+
+		orderBy(q.column, l.table, descending, q.size+1), append(withArgs, args...)...)
 	if err != nil {
 		return nil, Classify(err)
 	}

@@ -35,7 +35,7 @@ type listing struct {
 	columns string // what is selected
 	joins   string // what the page needs, and the count where filters look into it
 	search  string // the column that ?search= looks into
-	// searchIndex is SQLite's index of that column, if there is one.
+	// searchIndex is the index of that column, if there is one; on SQLite it is a table.
 	searchIndex string
 	orderings   map[string]string // ?ordering= → column
 	newest      string            // the column that orders a list nobody ordered

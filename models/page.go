@@ -29,11 +29,6 @@ func list[T any](ctx context.Context, db *gorm.DB, by Actor, l listing, values u
 		scope = append(slices.Clip(scope), where(l.table+shown))
 	}
 	db = db.WithContext(ctx)
-	search, err := searchConditions(db, l, q.words, scope)
-	if err != nil {
-		return nil, Classify(err)
-	}
-	q.where = append(q.where, search...)
 	if q.byCursor {
 		return seek[T](db, l, q, scope)
 	}
@@ -77,10 +72,9 @@ var errNoPage = &Error{Code: NotFound, Detail: "Invalid page.", Fields: Fields{"
 
 // numbered finds a page by its number, and the length of the list in the same query.
 func numbered[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[T], error) {
-	conditions := append(slices.Clip(scope), q.where...)
-	sql, args := l.countAndPage(q, conditions)
+	sql, args := l.countAndPage(q, append(slices.Clip(scope), q.where...))
 	if len(q.words) > 0 {
-		sql, args = l.searchOnce(q, conditions)
+		sql, args = l.countAndPageOfHits(db, q, scope)
 	}
 	found, err := find[counted[T]](db, sql, args...)
 	if err != nil {
@@ -109,17 +103,12 @@ func (l listing) countAndPage(q query, conditions []condition) (sql string, args
 	return sql, slices.Concat(countArgs, pageArgs)
 }
 
-// searchOnce is the query of a numbered page of a search, whose hits are collected once for both the count and the page.
-func (l listing) searchOnce(q query, conditions []condition) (sql string, args []any) {
-	joins := ""
-	if l.filtersJoin {
-		joins = l.joins
-	}
-	searching, args := from(l.table, joins, conditions...)
+// countAndPageOfHits is countAndPage of a search.
+func (l listing) countAndPageOfHits(db *gorm.DB, q query, scope []condition) (sql string, args []any) {
+	hits, args := l.hits(db, q, scope)
 	page := where(l.table+".id IN (SELECT id FROM hits"+orderBy("place", "hits", q.descending, q.size)+" OFFSET ?)", (q.page-1)*q.size)
 	paging, pageArgs := from(l.table, l.joins, page)
-	sql = "WITH hits AS MATERIALIZED (SELECT " + l.table + ".id, " + q.column + " AS place" + searching + ")" +
-		" SELECT " + l.columns + ", (SELECT count(*) FROM hits) AS total" + paging + orderBy(q.column, l.table, q.descending, q.size)
+	sql = hits + "SELECT " + l.columns + ", (SELECT count(*) FROM hits) AS total" + paging + orderBy(q.column, l.table, q.descending, q.size)
 	return sql, append(args, pageArgs...)
 }
 

@@ -17,9 +17,11 @@ type Patient struct {
 	UpdatedAt time.Time `json:"updated_at" gorm:"autoUpdateTime:false;not null;index:patients_owner_updated,priority:2"`
 	Version   int64     `json:"version" gorm:"not null;check:patients_version,version > 0"`
 
-	NameKey    Folded         `json:"-" gorm:"not null;index:patients_owner_name,priority:2"`
-	SearchText string         `json:"-" gorm:"not null;index:patients_owner_newest,priority:4"` // searched within the index
-	DeletedAt  gorm.DeletedAt `json:"-"`
+	NameKey Folded `json:"-" gorm:"not null;index:patients_owner_name,priority:2"`
+	// An account's patients are searched within the index patients_owner_newest. DeletedAt is null there, but without it
+	// SQLite would not see that it can do so.
+	SearchText string         `json:"-" gorm:"not null;index:patients_owner_newest,priority:4"`
+	DeletedAt  gorm.DeletedAt `json:"-" gorm:"index:patients_owner_newest,priority:5"`
 	Creator    *User          `json:"-" gorm:"foreignKey:CreatedBy;constraint:OnUpdate:RESTRICT,OnDelete:RESTRICT"`
 }
 

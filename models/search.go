@@ -3,6 +3,7 @@ package models
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -73,38 +74,65 @@ func indexSearchSQLite(g *gorm.DB, table string) error {
 	return nil
 }
 
-// fewRows is how many rows it is cheaper to read than to look up, among all accounts' rows, which of them hold a word.
+// fewRows is how many rows of an account it is quicker to read than to look up which of all accounts' rows hold a word.
 const fewRows = 5000
 
-// searchConditions are what a row must hold, a condition for each word. PostgreSQL decides itself whether to look a word
-// up or to read the account's rows in patients_owner_newest, but for words that are too short to be looked up: for those
-// it would read the whole index. SQLite is told.
-func searchConditions(g *gorm.DB, l listing, words []string, scope []condition) ([]condition, error) {
-	useIndex := false
-	if len(words) > 0 && g.Name() == "sqlite" && l.searchIndex != "" {
-		var n int64
-		sql, args := from(l.table, "", scope...)
-		if err := g.Raw("SELECT count(*) FROM (SELECT 1"+sql+" LIMIT ?)", append(args, fewRows+1)...).Scan(&n).Error; err != nil {
-			return nil, err
+// hits begins a statement with the rows that meet the conditions and hold every word of the search: their ids, and their
+// places in the order. They are found once, for whatever the statement does with them.
+//
+// There are two ways to find them, and the statement itself decides by the number of rows that scope lets through: to
+// read them all (within an index that holds the text too, see Patient), or to look the words up. Only words of three
+// letters or more can be looked up.
+func (l listing) hits(g *gorm.DB, q query, scope []condition) (sql string, args []any) {
+	position := map[string]string{"sqlite": "instr", "postgres": "strpos"}[g.Name()]
+	var read []condition
+	var long []string
+	for _, word := range q.words {
+		read = append(read, where(position+"("+l.search+", ?) > 0", word))
+		if l.searchIndex != "" && utf8.RuneCountInString(word) >= 3 {
+			long = append(long, word)
 		}
-		useIndex = n > fewRows
 	}
-	var conditions []condition
+	if len(long) == 0 {
+		rows, args := l.places(q, l.table, scope, read)
+		return "WITH hits AS MATERIALIZED (" + rows + ") ", args
+	}
+	counting, sizeArgs := from(l.table, "", scope...)
+	few, fewArgs := l.places(q, l.table, scope, append(read, where("NOT (SELECT large FROM size)")))
+	tables, lookUp := l.lookUp(g, long)
+	many, manyArgs := l.places(q, tables, scope, append(lookUp, read...))
+	return "WITH size AS MATERIALIZED (SELECT count(*) > " + itoa(fewRows) + " AS large" +
+		" FROM (SELECT 1" + counting + " LIMIT " + itoa(fewRows+1) + ") AS counted)," +
+		" hits AS MATERIALIZED (" + few + " UNION ALL " + many + ") ", slices.Concat(sizeArgs, fewArgs, manyArgs)
+}
+
+// places selects the ids and the places of the rows of a search.
+func (l listing) places(q query, tables string, scope, search []condition) (sql string, args []any) {
+	joins := ""
+	if l.filtersJoin {
+		joins = l.joins
+	}
+	rows, args := from(tables, joins, slices.Concat(scope, q.where, search)...)
+	return "SELECT " + l.table + ".id, " + q.column + " AS place" + rows, args
+}
+
+// lookUp finds the rows that hold the words by the index of the search, if size says that they are many.
+func (l listing) lookUp(g *gorm.DB, words []string) (tables string, conditions []condition) {
+	if g.Name() == "sqlite" {
+		for i, word := range words {
+			words[i] = `"` + strings.ReplaceAll(word, `"`, `""`) + `"`
+		}
+		// It joins in this order, and by nothing but the ids that were found.
+		return "size CROSS JOIN " + l.table + " NOT INDEXED", []condition{
+			where("size.large"),
+			where(l.table+".id IN (SELECT rowid FROM "+l.searchIndex+" WHERE "+l.searchIndex+" MATCH ?)", strings.Join(words, " AND ")),
+		}
+	}
+	// PostgreSQL plans without knowing the words, and would rather read an index that holds the text than look them up in
+	// one that does not: no index holds the version.
+	conditions = []condition{where("(SELECT large FROM size)"), where(l.table + ".version > 0")}
 	for _, word := range words {
-		if useIndex && utf8.RuneCountInString(word) >= 3 {
-			phrase := `"` + strings.ReplaceAll(word, `"`, `""`) + `"`
-			lookUp := strings.TrimSuffix(l.search, ".search_text") + ".id IN (SELECT rowid FROM " + l.searchIndex + " WHERE " + l.searchIndex + " MATCH ?)"
-			conditions = append(conditions, where(lookUp, phrase))
-			continue
-		}
-		switch {
-		case g.Name() == "sqlite":
-			conditions = append(conditions, where("instr("+l.search+", ?) > 0", word))
-		case utf8.RuneCountInString(word) < 3:
-			conditions = append(conditions, where("strpos("+l.search+", ?) > 0", word))
-		default:
-			conditions = append(conditions, where(l.search+" LIKE ?", likePattern(word)))
-		}
+		conditions = append(conditions, where(l.search+" LIKE ?", likePattern(word)))
 	}
-	return conditions, nil
+	return l.table, conditions
 }
