@@ -72,7 +72,7 @@ var errNoPage = &Error{Code: NotFound, Detail: "Invalid page.", Fields: Fields{"
 
 // numbered finds a page by its number, and the length of the list in the same query.
 func numbered[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[T], error) {
-	sql, args := l.countAndPage(q, append(slices.Clip(scope), q.where...))
+	sql, args := l.countAndPage(db, q, append(slices.Clip(scope), q.where...))
 	if len(q.words) > 0 {
 		sql, args = l.countAndPageOfHits(db, q, scope)
 	}
@@ -92,13 +92,13 @@ func numbered[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[
 }
 
 // countAndPage is the query of a numbered page. The count and the page each read what suits them best.
-func (l listing) countAndPage(q query, conditions []condition) (sql string, args []any) {
+func (l listing) countAndPage(db *gorm.DB, q query, conditions []condition) (sql string, args []any) {
 	countJoins := ""
 	if l.filtersJoin && len(q.where) > 0 {
 		countJoins = l.joins
 	}
 	counting, countArgs := from(l.table, countJoins, conditions...)
-	paging, pageArgs := from(l.table, l.joins, l.skip(q, conditions)...)
+	paging, pageArgs := from(l.table, l.joins, l.skip(db, q, conditions)...)
 	sql = "SELECT " + l.columns + ", (SELECT count(*)" + counting + ") AS total" + paging + orderBy(q.column, l.table, q.descending, q.size)
 	return sql, slices.Concat(countArgs, pageArgs)
 }
@@ -106,7 +106,7 @@ func (l listing) countAndPage(q query, conditions []condition) (sql string, args
 // countAndPageOfHits is countAndPage of a search.
 func (l listing) countAndPageOfHits(db *gorm.DB, q query, scope []condition) (sql string, args []any) {
 	hits, args := l.hits(db, q, scope)
-	page := where(l.table+".id IN (SELECT id FROM hits"+orderBy("place", "hits", q.descending, q.size)+" OFFSET ?)", (q.page-1)*q.size)
+	page := l.among(db, "SELECT id FROM hits"+orderBy("place", "hits", q.descending, q.size)+" OFFSET ?", (q.page-1)*q.size)
 	paging, pageArgs := from(l.table, l.joins, page)
 	sql = hits + "SELECT " + l.columns + ", (SELECT count(*) FROM hits) AS total" + paging + orderBy(q.column, l.table, q.descending, q.size)
 	return sql, append(args, pageArgs...)
@@ -114,7 +114,7 @@ func (l listing) countAndPageOfHits(db *gorm.DB, q query, scope []condition) (sq
 
 // skip makes the conditions those of just one page. What stands on the pages before it is passed over in an index,
 // without reading its rows.
-func (l listing) skip(q query, conditions []condition) []condition {
+func (l listing) skip(db *gorm.DB, q query, conditions []condition) []condition {
 	if q.page == 1 {
 		return conditions
 	}
@@ -123,6 +123,15 @@ func (l listing) skip(q query, conditions []condition) []condition {
 		joins = l.joins
 	}
 	ids, args := from(l.table, joins, conditions...)
-	return []condition{where(l.table+".id IN (SELECT "+l.table+".id"+ids+orderBy(q.column, l.table, q.descending, q.size)+" OFFSET ?)",
+	return []condition{l.among(db, "SELECT "+l.table+".id"+ids+orderBy(q.column, l.table, q.descending, q.size)+" OFFSET ?",
 		append(args, (q.page-1)*q.size)...)}
+}
+
+// among lets those few rows through whose ids are selected. PostgreSQL would join a small table as a whole, if it were
+// not given them as an array.
+func (l listing) among(db *gorm.DB, ids string, args ...any) condition {
+	if db.Name() == "postgres" {
+		return where(l.table+".id = ANY (ARRAY("+ids+"))", args...)
+	}
+	return where(l.table+".id IN ("+ids+")", args...)
 }

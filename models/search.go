@@ -74,15 +74,19 @@ func indexSearchSQLite(g *gorm.DB, table string) error {
 	return nil
 }
 
-// fewRows is how many rows of an account it is quicker to read than to look up which of all accounts' rows hold a word.
-const fewRows = 5000
+// Looking a word up takes as long as it is common among all accounts' rows, reading an account's rows as long as it has
+// many. So words are looked up in a table of up to smallTable rows, and for whoever has more than fewRows.
+const (
+	smallTable = 20_000
+	fewRows    = 5_000
+)
 
 // hits begins a statement with the rows that meet the conditions and hold every word of the search: their ids, and their
 // places in the order. They are found once, for whatever the statement does with them.
 //
-// There are two ways to find them, and the statement itself decides by the number of rows that scope lets through: to
-// read them all (within an index that holds the text too, see Patient), or to look the words up. Only words of three
-// letters or more can be looked up.
+// There are two ways to find them, of which the statement itself chooses one: to read all rows that scope lets through
+// (within an index that holds the text too, see Patient), or to look the words up. Only words of three letters or more
+// can be looked up.
 func (l listing) hits(g *gorm.DB, q query, scope []condition) (sql string, args []any) {
 	position := map[string]string{"sqlite": "instr", "postgres": "strpos"}[g.Name()]
 	var read []condition
@@ -97,13 +101,14 @@ func (l listing) hits(g *gorm.DB, q query, scope []condition) (sql string, args 
 		rows, args := l.places(q, l.table, scope, read)
 		return "WITH hits AS MATERIALIZED (" + rows + ") ", args
 	}
-	counting, sizeArgs := from(l.table, "", scope...)
-	few, fewArgs := l.places(q, l.table, scope, append(read, where("NOT (SELECT large FROM size)")))
+	counting, choiceArgs := from(l.table, "", scope...)
+	choice := "SELECT (SELECT max(id) FROM " + l.table + ") <= " + itoa(smallTable) +
+		" OR (SELECT count(*) FROM (SELECT 1" + counting + " LIMIT " + itoa(fewRows+1) + ") AS counted) > " + itoa(fewRows) + " AS look_up"
+	few, fewArgs := l.places(q, l.table, scope, append(read, where("NOT (SELECT look_up FROM choice)")))
 	tables, lookUp := l.lookUp(g, long)
 	many, manyArgs := l.places(q, tables, scope, append(lookUp, read...))
-	return "WITH size AS MATERIALIZED (SELECT count(*) > " + itoa(fewRows) + " AS large" +
-		" FROM (SELECT 1" + counting + " LIMIT " + itoa(fewRows+1) + ") AS counted)," +
-		" hits AS MATERIALIZED (" + few + " UNION ALL " + many + ") ", slices.Concat(sizeArgs, fewArgs, manyArgs)
+	return "WITH choice AS MATERIALIZED (" + choice + "), hits AS MATERIALIZED (" + few + " UNION ALL " + many + ") ",
+		slices.Concat(choiceArgs, fewArgs, manyArgs)
 }
 
 // places selects the ids and the places of the rows of a search.
@@ -116,21 +121,21 @@ func (l listing) places(q query, tables string, scope, search []condition) (sql 
 	return "SELECT " + l.table + ".id, " + q.column + " AS place" + rows, args
 }
 
-// lookUp finds the rows that hold the words by the index of the search, if size says that they are many.
+// lookUp finds the rows that hold the words by the index of the search, if that was chosen.
 func (l listing) lookUp(g *gorm.DB, words []string) (tables string, conditions []condition) {
 	if g.Name() == "sqlite" {
 		for i, word := range words {
 			words[i] = `"` + strings.ReplaceAll(word, `"`, `""`) + `"`
 		}
 		// It joins in this order, and by nothing but the ids that were found.
-		return "size CROSS JOIN " + l.table + " NOT INDEXED", []condition{
-			where("size.large"),
+		return "choice CROSS JOIN " + l.table + " NOT INDEXED", []condition{
+			where("choice.look_up"),
 			where(l.table+".id IN (SELECT rowid FROM "+l.searchIndex+" WHERE "+l.searchIndex+" MATCH ?)", strings.Join(words, " AND ")),
 		}
 	}
 	// PostgreSQL plans without knowing the words, and would rather read an index that holds the text than look them up in
 	// one that does not: no index holds the version.
-	conditions = []condition{where("(SELECT large FROM size)"), where(l.table + ".version > 0")}
+	conditions = []condition{where("(SELECT look_up FROM choice)"), where(l.table + ".version > 0")}
 	for _, word := range words {
 		conditions = append(conditions, where(l.search+" LIKE ?", likePattern(word)))
 	}
