@@ -1,8 +1,10 @@
 package models
 
 import (
+	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -76,15 +78,30 @@ func placeholders(db *gorm.DB, query string) string {
 	}
 }
 
+// stored lists the table of a row, and the columns with their values but for those to leave out.
+func stored(ctx context.Context, row any, but ...string) (table string, columns []string, values []any) {
+	v := reflect.ValueOf(row).Elem()
+	s := schemaOfType(v.Type())
+	for _, f := range s.Fields {
+		if f.DBName != "" && !slices.Contains(but, f.DBName) {
+			value, _ := f.ValueOf(ctx, v)
+			columns = append(columns, f.DBName)
+			values = append(values, value)
+		}
+	}
+	return s.Table, columns, values
+}
+
 var schemas sync.Map // of schemaOf, by type
 
 // schemaOf is what GORM knows of a struct: its table and columns.
-func schemaOf[T any]() *schema.Schema {
-	t := reflect.TypeFor[T]()
+func schemaOf[T any]() *schema.Schema { return schemaOfType(reflect.TypeFor[T]()) }
+
+func schemaOfType(t reflect.Type) *schema.Schema {
 	if s, ok := schemas.Load(t); ok {
 		return s.(*schema.Schema)
 	}
-	s, err := schema.Parse(new(T), &sync.Map{}, schema.NamingStrategy{})
+	s, err := schema.Parse(reflect.New(t).Interface(), &sync.Map{}, schema.NamingStrategy{})
 	if err != nil {
 		panic(err) // of a struct in this package that GORM cannot read
 	}

@@ -4,14 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 )
 
@@ -164,8 +162,9 @@ func (tx *Tx) serialize(what string) error {
 // create inserts a row together with the event of its creation.
 func (tx *Tx) create(row any, id *int64, object string, changes Changes) error {
 	if tx.Name() == "postgres" {
-		insert := tx.Session(&gorm.Session{DryRun: true}).Create(row) // which returns the id
-		return tx.withEvent(insert, id, ActionCreate, object, changes)
+		table, columns, values := stored(tx.Statement.Context, row, "id")
+		insert := "INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(values)-1) + ") RETURNING id"
+		return tx.withEvent(insert, values, id, ActionCreate, object, changes)
 	}
 	if err := tx.Create(row).Error; err != nil {
 		return err
@@ -176,8 +175,9 @@ func (tx *Tx) create(row any, id *int64, object string, changes Changes) error {
 // update stores a row that had the given version, together with the event of its change.
 func (tx *Tx) update(row any, id, version int64, object string, changes Changes) error {
 	if tx.Name() == "postgres" {
-		update := tx.Session(&gorm.Session{DryRun: true}).Clauses(clause.Returning{Columns: []clause.Column{{Name: "id"}}})
-		return tx.withEvent(everyColumn(update).Where("version = ?", version).Updates(row), &id, ActionUpdate, object, changes)
+		table, columns, values := stored(tx.Statement.Context, row, "id", "created_at", "deleted_at")
+		update := "UPDATE " + table + " SET " + strings.Join(columns, " = ?, ") + " = ? WHERE id = ? AND version = ? AND deleted_at IS NULL RETURNING id"
+		return tx.withEvent(update, append(values, id, version), &id, ActionUpdate, object, changes)
 	}
 	if err := tx.store(row); err != nil {
 		return err
@@ -185,25 +185,21 @@ func (tx *Tx) update(row any, id, version int64, object string, changes Changes)
 	return tx.record(ActionUpdate, object, id, changes)
 }
 
-// withEvent runs a statement that GORM has built, and that returns the id of the one row that it changes, as one with
-// the insert of its event.
-func (tx *Tx) withEvent(built *gorm.DB, id *int64, action, object string, changes Changes) error {
-	if built.Error != nil {
-		return built.Error
-	}
+// withEvent runs a statement that changes one row and returns its id, as one with the insert of its event. They are put
+// together here because GORM takes longer to do so than to send them.
+func (tx *Tx) withEvent(change string, args []any, id *int64, action, object string, changes Changes) error {
 	text, err := changes.Value()
 	if err != nil {
 		return err
 	}
 	e := tx.By.event(tx.Now, action, object, 0)
-	vars := slices.Concat(built.Statement.Vars, []any{e.At, e.UserID, e.Action, e.Object, object == objectPatient, text, e.Address, e.Outcome, e.RequestID})
-	n := len(built.Statement.Vars)
-	statement := fmt.Sprintf(`WITH changed AS (%s) INSERT INTO events
+	statement := "WITH changed AS (" + change + `) INSERT INTO events
 		(at, user_id, action, object, object_id, patient_id, changes, address, outcome, request_id)
-		SELECT $%d::timestamptz, $%d::bigint, $%d, $%d, id, CASE WHEN $%d::boolean THEN id END, $%d, $%d, $%d, $%d
-		FROM changed RETURNING object_id`, built.Statement.SQL.String(), n+1, n+2, n+3, n+4, n+5, n+6, n+7, n+8, n+9)
-	err = tx.Statement.ConnPool.QueryRowContext(tx.Statement.Context, statement, vars...).Scan(id)
-	if errors.Is(err, sql.ErrNoRows) {
+		SELECT ?::timestamptz, ?::bigint, ?, ?, id, CASE WHEN ?::boolean THEN id END, ?, ?, ?, ?
+		FROM changed RETURNING object_id`
+	args = append(args, e.At, e.UserID, e.Action, e.Object, object == objectPatient, text, e.Address, e.Outcome, e.RequestID)
+	row := tx.Statement.ConnPool.QueryRowContext(tx.Statement.Context, placeholders(tx.DB, statement), args...)
+	if err = row.Scan(id); errors.Is(err, sql.ErrNoRows) {
 		return errStale
 	}
 	return err
@@ -211,14 +207,12 @@ func (tx *Tx) withEvent(built *gorm.DB, id *int64, action, object string, change
 
 // store writes every column of a row that was locked before, but for when it was created.
 func (tx *Tx) store(row any) error {
-	done := everyColumn(tx.DB).Updates(row)
+	done := tx.Select("*").Omit("id", "created_at", "deleted_at").Updates(row)
 	if done.Error == nil && done.RowsAffected != 1 {
 		return errors.New("a locked row was not there to be stored")
 	}
 	return done.Error
 }
-
-func everyColumn(q *gorm.DB) *gorm.DB { return q.Select("*").Omit("id", "created_at", "deleted_at") }
 
 // hide marks a row as deleted; nothing is ever erased.
 func (tx *Tx) hide(table any, id int64) error {
