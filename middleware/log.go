@@ -48,6 +48,10 @@ func Log(log *slog.Logger) gin.HandlerFunc {
 			level = slog.LevelError
 			attrs = append(attrs, slog.String("error", says))
 		}
-		log.LogAttrs(c.Request.Context(), level, "request", attrs...)
+		if ctx := c.Request.Context(); log.Enabled(ctx, level) {
+			line := slog.NewRecord(time.Now(), level, "request", 0) // LogAttrs would look up the line of code first
+			line.AddAttrs(attrs...)
+			_ = log.Handler().Handle(ctx, line)
+		}
 	}
 }

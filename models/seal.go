@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -128,12 +129,14 @@ func newestSeal(q *gorm.DB, s *Seal) error {
 }
 
 func unsealed(q *gorm.DB, last Seal, limit int) ([]sealedEvent, error) {
-	var events []sealedEvent
-	q = q.Where("id > ?", last.LastID)
+	query, args := "SELECT * FROM events WHERE id > ?", []any{last.LastID}
 	if len(last.Pending) > 0 {
-		q = q.Or("id IN ?", []int64(last.Pending))
+		query += " OR id IN (?" + strings.Repeat(", ?", len(last.Pending)-1) + ")"
+		for _, id := range last.Pending {
+			args = append(args, id)
+		}
 	}
-	return events, q.Order("id").Limit(limit).Find(&events).Error
+	return find[sealedEvent](q, query+" ORDER BY id LIMIT ?", append(args, limit)...)
 }
 
 // seal makes one seal, and returns how many events it covers.

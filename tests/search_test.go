@@ -2,6 +2,7 @@ package tests
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -152,6 +153,36 @@ func TestASearchAmongManyPatientsFindsTheSame(t *testing.T) {
 		ana.Patch("/api/patients/1/", object{"name": "renamed"}).Expect(http.StatusOK)
 		assert.Empty(t, ana.Get("/api/patients/?search=zo%C3%AB").Results())
 		assert.Equal(t, []any{"renamed"}, ana.Get("/api/patients/?search=renamed").Column("name"))
+	})
+}
+
+// An index holds what is searched, and PostgreSQL limits what fits in an index.
+func TestTheLongestPatientCanBeStoredAndFound(t *testing.T) {
+	onBoth(t, func(t *testing.T, api *API) {
+		ana := api.User("ana")
+		random := rand.New(rand.NewPCG(1, 2))
+		text := func(n int, from, count rune) string {
+			letters := make([]rune, n)
+			for i := range letters {
+				letters[i] = from + random.Int32N(count)
+			}
+			return string(letters)
+		}
+		for _, letters := range []struct{ from, count rune }{
+			{0x20000, 40_000}, // CJK extension B: four bytes each, and none like another
+			{0x1F80, 0x30},    // Greek with iota subscript: five bytes when folded
+			{0xFB2A, 0x0D},    // Hebrew presentation forms: six bytes in NFC
+			{0x1D15E, 7},      // musical symbols: up to twelve bytes in NFC
+		} {
+			email := "a@example.com"
+			if letters.from < 0x10000 {
+				email = text(242, 0x1F80, 0x30) + "@example.com"
+			}
+			sent := object{"name": text(255, letters.from, letters.count), "email": email, "phone": "12345678901234567890123456789012"}
+			made := ana.Post("/api/patients/", sent).Expect(http.StatusCreated)
+			found := ana.Get("/api/patients/?search=" + url.QueryEscape(sent["name"].(string))).Expect(http.StatusOK)
+			assert.Contains(t, found.Column("id"), made.JSON["id"])
+		}
 	})
 }
 
