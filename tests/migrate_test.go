@@ -72,6 +72,14 @@ func TestADroppedIndexComesBackAtTheNextStart(t *testing.T) {
 	})
 }
 
+func TestAnIndexOfAnEarlierVersionGoesAtTheNextStart(t *testing.T) {
+	onBoth(t, func(t *testing.T, api *API) {
+		api.exec("CREATE INDEX patients_owner_created ON patients (created_by, created_at, id) WHERE deleted_at IS NULL")
+		start(t, api.Config)
+		absent(t, api.schema(), "patients_owner_created")
+	})
+}
+
 func TestTheListsHaveTheirIndexes(t *testing.T) {
 	onBoth(t, func(t *testing.T, api *API) {
 		schema := api.schema()
