@@ -7,9 +7,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"gorm.io/gorm/schema"
@@ -23,10 +23,8 @@ type querier interface {
 func sum(ctx context.Context, q querier, progress Progress) (map[string]TableSum, error) {
 	sums := map[string]TableSum{}
 	for i, table := range tables {
-		s, err := schema.Parse(table, &sync.Map{}, schema.NamingStrategy{})
-		if err != nil {
-			return nil, err
-		}
+		s := schemaOfType(reflect.TypeOf(table).Elem())
+		var err error
 		if sums[s.Table], err = sumTable(ctx, q, s); err != nil {
 			return nil, fmt.Errorf("table %s: %w", s.Table, err)
 		}

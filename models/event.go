@@ -235,8 +235,8 @@ var historyList = listing{
 	orderings: map[string]string{"created_at": "events.at"},
 }
 
-// changed are the events that make up a history.
-const changed = "events.outcome = '" + outcomeOK + "' AND events.action NOT IN ('" + ActionRead + "', '" + ActionList + "')"
+// inHistories are the events that make up a history.
+const inHistories = "events.outcome = '" + outcomeOK + "' AND events.action NOT IN ('" + ActionRead + "', '" + ActionList + "')"
 
 // PatientHistory lists what happened to a patient and to its assignments; staff see that of deleted ones too.
 func (db *DB) PatientHistory(ctx context.Context, by Actor, id int64, values url.Values) (*Page[HistoryEntry], error) {
@@ -245,7 +245,7 @@ func (db *DB) PatientHistory(ctx context.Context, by Actor, id int64, values url
 	err := take(db.read.WithContext(ctx), &p, "id", "", by.inHistory(append(by.owns("created_by"), where("id = ?", id))...)...)
 	if err == nil {
 		page, err = list[HistoryEntry](ctx, db.read, by, historyList, values,
-			where("events.patient_id = ?", id), where(changed))
+			where("events.patient_id = ?", id), where(inHistories))
 	}
 	return page, db.audited(by.event(now(), ActionRead, objectPatient, id), err)
 }
@@ -260,7 +260,7 @@ func (db *DB) DoctorHistory(ctx context.Context, by Actor, id int64, values url.
 		return nil, ErrForbidden
 	}
 	return list[HistoryEntry](ctx, db.read, by, historyList, values,
-		ofObject(objectDoctor, "?", id), where(changed))
+		ofObject(objectDoctor, "?", id), where(inHistories))
 }
 
 // inHistory narrows a query to the rows whose history the actor may read: deleted ones are for staff.

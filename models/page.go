@@ -72,10 +72,11 @@ var errNoPage = &Error{Code: NotFound, Detail: "Invalid page.", Fields: Fields{"
 
 // numbered finds a page by its number, and the length of the list in the same query.
 func numbered[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[T], error) {
-	sql, args := l.countAndPage(db, q, append(slices.Clip(scope), q.where...))
+	build := l.countAndPage
 	if len(q.words) > 0 {
-		sql, args = l.countAndPageOfHits(db, q, scope)
+		build = l.countAndPageOfHits
 	}
+	sql, args := build(db, q, scope)
 	found, err := find[counted[T]](db, sql, args...)
 	if err != nil {
 		return nil, Classify(err)
@@ -92,7 +93,8 @@ func numbered[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[
 }
 
 // countAndPage is the query of a numbered page. The count and the page each read what suits them best.
-func (l listing) countAndPage(db *gorm.DB, q query, conditions []condition) (sql string, args []any) {
+func (l listing) countAndPage(db *gorm.DB, q query, scope []condition) (sql string, args []any) {
+	conditions := append(slices.Clip(scope), q.where...)
 	countJoins := ""
 	if l.filtersJoin && len(q.where) > 0 {
 		countJoins = l.joins

@@ -26,9 +26,10 @@ func find[T any](db *gorm.DB, query string, args ...any) ([]T, error) {
 	if err != nil {
 		return nil, err
 	}
+	known := schemaOf[T]().FieldsByDBName
 	fields := make([]*schema.Field, len(names))
 	for i, name := range names {
-		if fields[i] = schemaOf[T]().FieldsByDBName[name]; fields[i] == nil {
+		if fields[i] = known[name]; fields[i] == nil {
 			return nil, fmt.Errorf("%s has no field for the column %s", reflect.TypeFor[T](), name)
 		}
 	}
