@@ -29,6 +29,7 @@ import (
 // (its pool has one connection) and any number of readers; on PostgreSQL both are the same pool.
 type DB struct {
 	read, write *gorm.DB
+	group       *group // makes the changes on SQLite
 
 	passwords    *passwords
 	refreshTTL   time.Duration
@@ -166,6 +167,7 @@ func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	limitPool(db.write, 1)
+	db.group = newGroup(db.write)
 	limitPool(db.read, min(cfg.MaxConns, max(4, runtime.NumCPU())))
 	return nil
 }

@@ -186,7 +186,9 @@ func (a Actor) event(at time.Time, action, object string, id int64) Event {
 func (tx *Tx) record(action, object string, id int64, changes Changes) error {
 	e := tx.By.event(tx.Now, action, object, id)
 	e.Changes = changes
-	return tx.Create(&e).Error
+	insert, values := inserting(tx.Statement.Context, &e, "id", "patient_ids")
+	_, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, placeholders(tx.DB, insert), values...)
+	return err
 }
 
 // recordMappings stores an event for each of these assignments; they belong to the history of their patients.

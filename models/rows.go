@@ -93,6 +93,12 @@ func stored(ctx context.Context, row any, but ...string) (table string, columns 
 	return s.Table, columns, values
 }
 
+// inserting puts together the statement that inserts a row, without the columns to leave out.
+func inserting(ctx context.Context, row any, but ...string) (statement string, values []any) {
+	table, columns, values := stored(ctx, row, but...)
+	return "INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(values)-1) + ")", values
+}
+
 var schemas sync.Map // of schemaOf, by type
 
 // schemaOf is what GORM knows of a struct: its table and columns.

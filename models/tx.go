@@ -55,7 +55,7 @@ var errStale = errors.New("the row has changed meanwhile")
 func (db *DB) Write(ctx context.Context, by Actor, fn func(tx *Tx) error) error {
 	for try := 1; ; try++ {
 		var tx *Tx
-		err := db.write.WithContext(ctx).Transaction(func(g *gorm.DB) error {
+		err := db.transaction(ctx, func(g *gorm.DB) error {
 			tx = &Tx{DB: g, By: by, Now: now()}
 			return fn(tx)
 		})
@@ -67,6 +67,13 @@ func (db *DB) Write(ctx context.Context, by Actor, fn func(tx *Tx) error) error 
 		}
 		return db.written(tx, err)
 	}
+}
+
+func (db *DB) transaction(ctx context.Context, fn func(*gorm.DB) error) error {
+	if db.group != nil {
+		return db.group.transaction(ctx, fn)
+	}
+	return db.write.WithContext(ctx).Transaction(fn)
 }
 
 // WriteOne is Write for an fn that only reads and then changes one row with its event, by create or update. On
@@ -161,48 +168,44 @@ func (tx *Tx) serialize(what string) error {
 
 // create inserts a row together with the event of its creation.
 func (tx *Tx) create(row any, id *int64, object string, changes Changes) error {
-	if tx.Name() == "postgres" {
-		table, columns, values := stored(tx.Statement.Context, row, "id")
-		insert := "INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(values)-1) + ") RETURNING id"
-		return tx.withEvent(insert, values, id, ActionCreate, object, changes)
-	}
-	if err := tx.Create(row).Error; err != nil {
-		return err
-	}
-	return tx.record(ActionCreate, object, *id, changes)
+	insert, values := inserting(tx.Statement.Context, row, "id")
+	return tx.withEvent(insert+" RETURNING id", values, id, ActionCreate, object, changes)
 }
 
 // update stores a row that had the given version, together with the event of its change.
 func (tx *Tx) update(row any, id, version int64, object string, changes Changes) error {
-	if tx.Name() == "postgres" {
-		table, columns, values := stored(tx.Statement.Context, row, "id", "created_at", "deleted_at")
-		update := "UPDATE " + table + " SET " + strings.Join(columns, " = ?, ") + " = ? WHERE id = ? AND version = ? AND deleted_at IS NULL RETURNING id"
-		return tx.withEvent(update, append(values, id, version), &id, ActionUpdate, object, changes)
-	}
-	if err := tx.store(row); err != nil {
-		return err
-	}
-	return tx.record(ActionUpdate, object, id, changes)
+	table, columns, values := stored(tx.Statement.Context, row, "id", "created_at", "deleted_at")
+	update := "UPDATE " + table + " SET " + strings.Join(columns, " = ?, ") + " = ? WHERE id = ? AND version = ? AND deleted_at IS NULL RETURNING id"
+	return tx.withEvent(update, append(values, id, version), &id, ActionUpdate, object, changes)
 }
 
-// withEvent runs a statement that changes one row and returns its id, as one with the insert of its event. They are put
-// together here because GORM takes longer to do so than to send them.
+// withEvent runs a statement that changes one row and returns its id, and stores its event; on PostgreSQL as one
+// statement. They are put together here because GORM takes longer to do so than to send them.
 func (tx *Tx) withEvent(change string, args []any, id *int64, action, object string, changes Changes) error {
+	scan := func(statement string) error {
+		row := tx.Statement.ConnPool.QueryRowContext(tx.Statement.Context, placeholders(tx.DB, statement), args...)
+		err := row.Scan(id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return errStale
+		}
+		return err
+	}
+	if tx.Name() != "postgres" {
+		if err := scan(change); err != nil {
+			return err
+		}
+		return tx.record(action, object, *id, changes)
+	}
 	text, err := changes.Value()
 	if err != nil {
 		return err
 	}
 	e := tx.By.event(tx.Now, action, object, 0)
-	statement := "WITH changed AS (" + change + `) INSERT INTO events
+	args = append(args, e.At, e.UserID, e.Action, e.Object, object == objectPatient, text, e.Address, e.Outcome, e.RequestID)
+	return scan("WITH changed AS (" + change + `) INSERT INTO events
 		(at, user_id, action, object, object_id, patient_id, changes, address, outcome, request_id)
 		SELECT ?::timestamptz, ?::bigint, ?, ?, id, CASE WHEN ?::boolean THEN id END, ?, ?, ?, ?
-		FROM changed RETURNING object_id`
-	args = append(args, e.At, e.UserID, e.Action, e.Object, object == objectPatient, text, e.Address, e.Outcome, e.RequestID)
-	row := tx.Statement.ConnPool.QueryRowContext(tx.Statement.Context, placeholders(tx.DB, statement), args...)
-	if err = row.Scan(id); errors.Is(err, sql.ErrNoRows) {
-		return errStale
-	}
-	return err
+		FROM changed RETURNING object_id`)
 }
 
 // store writes every column of a row that was locked before, but for when it was created.

@@ -162,3 +162,37 @@ func TestWritersAtOnceNeverMeetALockedDatabase(t *testing.T) {
 		assert.Equal(t, 40, api.count("SELECT count(*) FROM patients"))
 	})
 }
+
+// What changes at once may be committed together, so neither one that is refused nor one that takes the whole
+// transaction down with it may touch the others.
+func TestAChangeThatFailsLeavesThoseAtTheSameTimeAlone(t *testing.T) {
+	onBoth(t, func(t *testing.T, api *API) {
+		ana := api.User("ana")
+		if api.Config.Database.Postgres != "" {
+			api.exec("CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$")
+			api.exec("CREATE TRIGGER fail BEFORE INSERT ON patients FOR EACH ROW WHEN (NEW.name = 'Fails') EXECUTE FUNCTION fail()")
+		} else {
+			api.exec("CREATE TRIGGER fail BEFORE INSERT ON patients WHEN NEW.name = 'Fails' BEGIN SELECT RAISE(ROLLBACK, 'no'); END")
+		}
+		for round := range 4 {
+			statuses := atOnce(40, func(i int) *Response {
+				switch {
+				case i%8 == 3:
+					return ana.Do("POST", "/api/patients/", object{"name": ""}, "Idempotency-Key", fmt.Sprint(i)) // the key is stored first
+				case i%8 == 5:
+					return ana.Delete(path("patients", 12345))
+				case i%8 == 7 && round%2 == 1:
+					return ana.Post("/api/patients/", object{"name": "Fails"})
+				}
+				return ana.Post("/api/patients/", object{"name": "Petra"})
+			})
+			failed := 5 * (round % 2)
+			assert.Equal(t, slices.Concat(slices.Repeat([]int{201}, 30-failed), slices.Repeat([]int{400}, 5),
+				slices.Repeat([]int{404}, 5), slices.Repeat([]int{500}, failed)), statuses)
+		}
+		assert.Equal(t, 110, api.count("SELECT count(*) FROM patients WHERE name = 'Petra'"))
+		assert.Equal(t, 110, api.count("SELECT count(*) FROM patients"))
+		assert.Equal(t, 110, api.count("SELECT count(*) FROM events WHERE action = 'create'"))
+		assert.Zero(t, api.count("SELECT count(*) FROM idempotency_keys"))
+	})
+}
