@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -30,6 +31,9 @@ const maxBody = 1 << 20
 
 // Body takes a request's body off the line, so that what comes after never waits for a slow client.
 func Body(c *gin.Context) {
+	if c.Request.Body == http.NoBody {
+		return
+	}
 	raw, err := io.ReadAll(io.LimitReader(c.Request.Body, maxBody+1))
 	if err != nil {
 		fail(c, &models.Error{Code: models.ParseError, Detail: "JSON parse error - the body ended too soon."})

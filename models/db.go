@@ -59,9 +59,7 @@ func Open(ctx context.Context, cfg *config.Config) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	db.recorder = newRecorder(func(ctx context.Context, events []Event) error {
-		return db.Write(ctx, Actor{}, func(tx *Tx) error { return storeEvents(tx, events) })
-	})
+	db.recorder = newRecorder(db.storeEvents)
 	return db, nil
 }
 

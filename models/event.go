@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
@@ -85,7 +86,25 @@ func (ids IDs) postgres() string {
 	return string(text)
 }
 
-// Scan reads either form.
+// SetDimensions, ScanIndex and ScanIndexType let pgx read an array of PostgreSQL straight into it.
+func (ids *IDs) SetDimensions(dimensions []pgtype.ArrayDimension) error {
+	*ids = nil
+	if dimensions != nil {
+		*ids = IDs{}
+	}
+	for _, d := range dimensions {
+		*ids = make(IDs, d.Length) // of which there is one
+	}
+	return nil
+}
+
+// ScanIndex is where the element goes.
+func (ids *IDs) ScanIndex(i int) any { return &(*ids)[i] }
+
+// ScanIndexType is a pointer to what an element is.
+func (ids *IDs) ScanIndexType() any { return new(int64) }
+
+// Scan reads either form from database/sql.
 func (ids *IDs) Scan(src any) error {
 	text, ok := src.(string)
 	if raw, isRaw := src.([]byte); isRaw {

@@ -67,13 +67,12 @@ func migrate(g *gorm.DB) error {
 			return fmt.Errorf("migration: %w", err)
 		}
 	}
-	if err := appendOnly(g); err != nil {
-		return fmt.Errorf("migration: %w", err)
+	for _, step := range []func(*gorm.DB) error{appendOnly, storeSealsPlain, indexSearch, indexShownPatients} {
+		if err := step(g); err != nil {
+			return fmt.Errorf("migration: %w", err)
+		}
 	}
-	if err := indexSearch(g); err != nil {
-		return fmt.Errorf("migration: %w", err)
-	}
-	return indexShownPatients(g)
+	return nil
 }
 
 // indexShownPatients makes "who was shown this patient in a list?" quick: an index of arrays on PostgreSQL, a table of

@@ -68,12 +68,13 @@ func (db *DB) verifySeal(q *gorm.DB, last, s Seal) error {
 	for _, e := range found {
 		events[e.ID] = e
 	}
+	h := db.newMAC()
 	for i, id := range s.EventIDs {
 		e, there := events[id]
 		if !there {
 			return fmt.Errorf("event %d was removed", id)
 		}
-		if !hmac.Equal(db.rowMAC(e), macs[i*macSize:(i+1)*macSize]) {
+		if !hmac.Equal(rowMAC(h, e), macs[i*macSize:(i+1)*macSize]) {
 			return fmt.Errorf("event %d was changed", id)
 		}
 	}
@@ -114,8 +115,11 @@ func appendOnly(g *gorm.DB) error {
 		if g.Name() == "postgres" {
 			var there int64
 			err := g.Raw("SELECT count(*) FROM pg_trigger WHERE tgname = ? AND tgrelid = to_regclass(?)", table+"_append_only", table).Scan(&there).Error
-			if err != nil || there > 0 {
+			if err != nil {
 				return err
+			}
+			if there > 0 {
+				continue
 			}
 			err = errors.Join(
 				g.Exec(`CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS

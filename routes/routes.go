@@ -158,17 +158,12 @@ func noMethod(c *gin.Context) error {
 // or the token in many clients), and HEAD be asked wherever GET is.
 func canonical(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path, slashed := strings.CutSuffix(r.URL.Path, "/")
-		if r.Method == http.MethodHead || slashed && path != "" {
+		if path, slashed := strings.CutSuffix(r.URL.Path, "/"); slashed && path != "" {
+			r.URL.Path, r.URL.RawPath = path, ""
+		}
+		if r.Method == http.MethodHead {
 			r = r.WithContext(r.Context()) // a copy: net/http still needs to know that it was HEAD
-			u := *r.URL
-			r.URL = &u
-			if path != "" {
-				r.URL.Path, r.URL.RawPath = path, ""
-			}
-			if r.Method == http.MethodHead {
-				r.Method = http.MethodGet
-			}
+			r.Method = http.MethodGet
 		}
 		next.ServeHTTP(w, r)
 	})
