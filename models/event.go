@@ -254,6 +254,7 @@ var historyList = listing{
 	joins:     "LEFT JOIN users ON users.id = events.user_id",
 	newest:    "events.id", // changes of one record follow one another in this order; their times are of when they began
 	orderings: map[string]string{"created_at": "events.at"},
+	short:     true,
 }
 
 // inHistories are the events that make up a history.

@@ -42,6 +42,7 @@ type listing struct {
 	filters     map[string]filter // parameter → what it compares
 	filtersJoin bool              // search and filters look into what is joined
 	deletable   bool              // deleted rows are hidden; staff may ask for them with ?deleted=true
+	short       bool              // mostly fits one page, which then need not be counted
 }
 
 // filter compares a column with a parameter's value, which must pass parse.

@@ -88,6 +88,7 @@ var assignedDoctorList = listing{
 	filters:     doctorList.filters,
 	filtersJoin: true,
 	deletable:   true,
+	short:       true,
 }
 
 // Mappings lists the assignments of the actor's patients; all of them for staff.

@@ -70,11 +70,21 @@ type counted[T any] struct {
 
 var errNoPage = &Error{Code: NotFound, Detail: "Invalid page.", Fields: Fields{"page": {"There is no such page."}}}
 
-// numbered finds a page by its number, and the length of the list in the same query.
+// numbered finds a page by its number, and the length of the list in the same query. A short list is counted only if
+// it fills the page.
 func numbered[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[T], error) {
 	build := l.countAndPage
 	if len(q.words) > 0 {
 		build = l.countAndPageOfHits
+	} else if l.short && q.page == 1 {
+		sql, args := from(l.table, l.joins, append(slices.Clip(scope), q.where...)...)
+		rows, err := find[T](db, "SELECT "+l.columns+sql+orderBy(q.column, l.table, q.descending, q.size), args...)
+		if err != nil {
+			return nil, Classify(err)
+		}
+		if len(rows) < q.size {
+			return pageOf(q, append([]T{}, rows...), int64(len(rows))), nil
+		}
 	}
 	sql, args := build(db, q, scope)
 	found, err := find[counted[T]](db, sql, args...)
@@ -84,12 +94,16 @@ func numbered[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[
 	if len(found) == 0 && q.page > 1 {
 		return nil, errNoPage
 	}
-	page := &Page[T]{Results: make([]T, len(found)), Number: q.page, Count: new(int64)}
+	rows, count := make([]T, len(found)), int64(0)
 	for i := range found {
-		page.Results[i], *page.Count = found[i].Row, found[i].Total
+		rows[i], count = found[i].Row, found[i].Total
 	}
-	page.Last = int(max(1, (*page.Count+int64(q.size)-1)/int64(q.size)))
-	return page, nil
+	return pageOf(q, rows, count), nil
+}
+
+func pageOf[T any](q query, rows []T, count int64) *Page[T] {
+	last := max(1, (count+int64(q.size)-1)/int64(q.size))
+	return &Page[T]{Results: rows, Count: &count, Number: q.page, Last: int(last)}
 }
 
 // countAndPage is the query of a numbered page. The count and the page each read what suits them best.

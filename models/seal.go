@@ -107,27 +107,14 @@ func (db *DB) KeepSealed(ctx context.Context, log *slog.Logger) {
 // work, nothing is done.
 func (db *DB) SealAll(ctx context.Context) error {
 	for {
-		var last Seal
-		if err := newestSeal(db.read.WithContext(ctx), &last); err != nil {
-			return err
-		}
-		if waiting, err := unsealed(db.read.WithContext(ctx), last, 1); err != nil || len(waiting) == 0 {
-			return err
-		}
-		var sealed int
-		err := db.Write(ctx, Actor{}, func(tx *Tx) (err error) {
-			sealed, err = db.seal(tx)
-			return err
-		})
-		if err != nil || sealed < sealBatch {
+		if sealed, err := db.seal(ctx); err != nil || sealed < sealBatch {
 			return err
 		}
 	}
 }
 
 func newestSeal(q *gorm.DB, s *Seal) error {
-	err := q.Order("id DESC").Limit(1).Find(s).Error
-	return err
+	return q.Order("id DESC").Limit(1).Find(s).Error
 }
 
 func unsealed(q *gorm.DB, last Seal, limit int) ([]sealedEvent, error) {
@@ -141,31 +128,28 @@ func unsealed(q *gorm.DB, last Seal, limit int) ([]sealedEvent, error) {
 	return find[sealedEvent](q, query+" ORDER BY id LIMIT ?", append(args, limit)...)
 }
 
-// seal makes one seal, and returns how many events it covers.
-func (db *DB) seal(tx *Tx) (int, error) {
-	if tx.Name() == "postgres" {
-		var mine bool
-		if err := tx.Raw("SELECT pg_try_advisory_xact_lock(hashtextextended('seal', 0))").Scan(&mine).Error; err != nil || !mine {
-			return 0, err
-		}
-	}
+// seal makes one seal, and returns how many events it covers. Events do not change, so all but the last step is done
+// while others write.
+func (db *DB) seal(ctx context.Context) (int, error) {
+	q := db.read.WithContext(ctx)
 	var last Seal
-	if err := newestSeal(tx.DB, &last); err != nil {
+	if err := newestSeal(q, &last); err != nil {
 		return 0, err
 	}
-	events, err := unsealed(tx.DB, last, sealBatch)
+	events, err := unsealed(q, last, sealBatch)
 	if err != nil || len(events) == 0 {
 		return 0, err
 	}
-	if err := db.sealedByUs(tx, last); err != nil {
+	if err := db.sealedByUs(q, last); err != nil {
 		return 0, err
 	}
+	at := now()
 	var horizon int64 // ids up to here that are missing will never come
-	err = tx.Model(&Seal{}).Where("at < ?", tx.Now.Add(-settled)).Select("coalesce(max(last_id), 0)").Scan(&horizon).Error
+	err = q.Model(&Seal{}).Where("at < ?", at.Add(-settled)).Select("coalesce(max(last_id), 0)").Scan(&horizon).Error
 	if err != nil {
 		return 0, err
 	}
-	s := Seal{At: tx.Now, EventIDs: IDs{}, Pending: IDs{}, LastID: last.LastID}
+	s := Seal{At: at, EventIDs: IDs{}, Pending: IDs{}, LastID: last.LastID}
 	var macs bytes.Buffer
 	h := db.newMAC()
 	for _, e := range events {
@@ -186,17 +170,37 @@ func (db *DB) seal(tx *Tx) (int, error) {
 	}
 	s.RowMACs = macs.String()
 	s.MAC = db.chain(last.MAC, s)
-	return len(events), tx.Create(&s).Error
+	sealed := 0
+	err = db.Write(ctx, Actor{}, func(tx *Tx) (err error) {
+		sealed, err = tx.addSeal(s, last.ID, len(events))
+		return err
+	})
+	return sealed, err
+}
+
+// addSeal stores a seal, unless another instance has gone on from the last one, or is about to.
+func (tx *Tx) addSeal(s Seal, last int64, events int) (int, error) {
+	if tx.Name() == "postgres" {
+		var mine bool
+		if err := tx.Raw("SELECT pg_try_advisory_xact_lock(hashtextextended('seal', 0))").Scan(&mine).Error; err != nil || !mine {
+			return 0, err
+		}
+	}
+	var newest Seal
+	if err := newestSeal(tx.DB, &newest); err != nil || newest.ID != last {
+		return 0, err
+	}
+	return events, tx.Create(&s).Error
 }
 
 // sealedByUs refuses to go on with a chain that another key began: an instance or a command that was started with a
 // wrong key would break it for good.
-func (db *DB) sealedByUs(tx *Tx, last Seal) error {
+func (db *DB) sealedByUs(q *gorm.DB, last Seal) error {
 	if last.ID == 0 {
 		return nil
 	}
 	var before Seal
-	if err := newestSeal(tx.Where("id < ?", last.ID), &before); err != nil {
+	if err := newestSeal(q.Where("id < ?", last.ID), &before); err != nil {
 		return err
 	}
 	if last.MAC != db.chain(before.MAC, last) {
