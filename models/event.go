@@ -86,7 +86,7 @@ func (ids IDs) postgres() string {
 	return string(text)
 }
 
-// SetDimensions, ScanIndex and ScanIndexType let pgx read an array of PostgreSQL straight into it.
+// SetDimensions, with ScanIndex and ScanIndexType, lets pgx read an array of PostgreSQL straight into it.
 func (ids *IDs) SetDimensions(dimensions []pgtype.ArrayDimension) error {
 	*ids = nil
 	if dimensions != nil {

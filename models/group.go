@@ -9,8 +9,7 @@ import (
 )
 
 // group commits together the changes that wait for SQLite's one writing connection, so that they share the wait for the
-// disk that an acknowledged change needs. Each has a savepoint: what is refused leaves nothing behind, and the others
-// as they are. (PostgreSQL commits in groups by itself.)
+// disk that an acknowledged change needs. (PostgreSQL commits in groups by itself.)
 type group struct {
 	write *gorm.DB
 	turn  chan struct{} // holds one while changes are made
@@ -89,18 +88,29 @@ func (g *group) together(ctx context.Context) {
 	}
 	ctx, cancel := uncancelled(ctx)
 	defer cancel()
+	ended = g.inOne(ctx, changes, false) || g.inOne(ctx, changes, true)
+}
+
+// inOne makes changes in one transaction, and tells whether it was committed. With a savepoint each, one that is refused
+// leaves nothing behind and the others as they are. That takes a third longer, so it is tried without, which works
+// if none is refused.
+func (g *group) inOne(ctx context.Context, changes []*change, savepoints bool) bool {
 	err := g.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		for _, c := range changes {
-			if err := c.among(tx); err != nil {
+			if !savepoints {
+				if c.err = c.fn(tx); c.err != nil {
+					return c.err
+				}
+			} else if err := c.among(tx); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	ended = err == nil
+	return err == nil
 }
 
-// among makes a change in the transaction of several. Its error is that of the transaction, not of the change.
+// among makes a change with a savepoint. Its error is that of the transaction, not of the change.
 func (c *change) among(tx *gorm.DB) error {
 	if err := tx.Exec("SAVEPOINT change").Error; err != nil {
 		return err

@@ -85,11 +85,11 @@ func (db *DB) Patient(ctx context.Context, by Actor, id int64) (*Patient, error)
 // CreatePatient stores a patient that belongs to the actor.
 func (db *DB) CreatePatient(ctx context.Context, by Actor, change Change[PatientFields]) (*Patient, error) {
 	var p *Patient
+	in, invalid := Read(change)
 	err := db.creation(by)(ctx, by, func(tx *Tx) (err error) {
 		p, err = once(tx, func() (*Patient, error) {
-			in, err := Read(change)
-			if err != nil {
-				return nil, err
+			if invalid != nil {
+				return nil, invalid
 			}
 			p := &Patient{PatientFields: in, CreatedBy: by.ID, CreatedAt: tx.Now, UpdatedAt: tx.Now, Version: 1}
 			p.index()

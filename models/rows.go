@@ -31,7 +31,9 @@ func find[T any](db *gorm.DB, query string, args ...any) (found []T, err error) 
 			for _, f := range rows.FieldDescriptions() {
 				names = append(names, f.Name)
 			}
-			found, err = scan[T](ctx, rows, names)
+			if found, err = scan[T](ctx, rows, names); err == nil {
+				err = rows.Err()
+			}
 			return err
 		})
 		return found, err
@@ -45,7 +47,10 @@ func find[T any](db *gorm.DB, query string, args ...any) (found []T, err error) 
 	if err != nil {
 		return nil, err
 	}
-	return scan[T](ctx, rows, names)
+	if found, err = scan[T](ctx, rows, names); err == nil {
+		err = rows.Err()
+	}
+	return found, err
 }
 
 // onPGX runs fn on a connection of the pool, past database/sql, whose own part of a query is as long as the server's.
@@ -58,11 +63,10 @@ func onPGX(ctx context.Context, pool *sql.DB, fn func(*pgx.Conn) error) error {
 	return conn.Raw(func(driver any) error { return fn(driver.(*stdlib.Conn).Conn()) })
 }
 
-// scan reads all rows.
+// scan reads all rows of either kind.
 func scan[T any](ctx context.Context, rows interface {
 	Next() bool
 	Scan(dest ...any) error
-	Err() error
 }, names []string,
 ) ([]T, error) {
 	known := schemaOf[T]().FieldsByDBName
@@ -84,7 +88,7 @@ func scan[T any](ctx context.Context, rows interface {
 			return nil, err
 		}
 	}
-	return found, rows.Err()
+	return found, nil
 }
 
 // take loads these columns of the one row of a table that meets the conditions; tail is what ends the statement.
