@@ -86,7 +86,7 @@ func (ids IDs) postgres() string {
 	return string(text)
 }
 
-// SetDimensions, with ScanIndex and ScanIndexType, lets pgx read an array of PostgreSQL straight into it.
+// SetDimensions lets pgx read an array of PostgreSQL straight into it, together with ScanIndex and ScanIndexType.
 func (ids *IDs) SetDimensions(dimensions []pgtype.ArrayDimension) error {
 	*ids = nil
 	if dimensions != nil {
