@@ -13,7 +13,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
@@ -102,7 +101,7 @@ func whole[M, T any](b body) models.Change[T] {
 	return func(in *T) models.Fields {
 		*in = *new(T)
 		wrong := models.Fields{}
-		for name, f := range fieldsOf[T]() {
+		for name, f := range models.JSONFields[T]() {
 			if _, given := b.fields[name]; !given && required(f) {
 				wrong.Add(name, "This field is required.")
 			}
@@ -118,7 +117,7 @@ func partial[M, T any](b body) models.Change[T] {
 }
 
 func decode[M, T any](b body, in *T, wrong models.Fields) models.Fields {
-	writable, readable := fieldsOf[T](), fieldsOf[M]()
+	writable, readable := models.JSONFields[T](), models.JSONFields[M]()
 	for name, raw := range b.fields {
 		f, ok := writable[name]
 		if !ok {
@@ -133,24 +132,6 @@ func decode[M, T any](b body, in *T, wrong models.Fields) models.Fields {
 	}
 	return wrong
 }
-
-// fieldsOf maps the JSON names of a struct's fields, those of embedded structs included.
-func fieldsOf[T any]() map[string]reflect.StructField {
-	t := reflect.TypeFor[T]()
-	if fields, ok := knownFields.Load(t); ok {
-		return fields.(map[string]reflect.StructField)
-	}
-	fields := map[string]reflect.StructField{}
-	for _, f := range reflect.VisibleFields(t) {
-		if name := f.Tag.Get("json"); name != "" && name != "-" {
-			fields[name] = f
-		}
-	}
-	knownFields.Store(t, fields)
-	return fields
-}
-
-var knownFields sync.Map // of fieldsOf, by type
 
 func required(f reflect.StructField) bool {
 	return strings.HasPrefix(f.Tag.Get("validate"), "required")

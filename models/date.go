@@ -4,6 +4,8 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // Date is a day as YYYY-MM-DD; empty means none, which is NULL in the database and null in JSON.
@@ -23,6 +25,15 @@ func (d Date) Value() (driver.Value, error) {
 		return nil, nil
 	}
 	return string(d), nil
+}
+
+// DateValue is the same for pgx, which would try in vain to send a text as a date before it sends it as a text.
+func (d Date) DateValue() (pgtype.Date, error) {
+	if d == "" {
+		return pgtype.Date{}, nil
+	}
+	t, err := time.Parse(time.DateOnly, string(d))
+	return pgtype.Date{Time: t, Valid: true}, err
 }
 
 // Scan reads what the database returns.

@@ -161,11 +161,7 @@ func (c *Changes) Scan(src any) error {
 func diff[T any](before *T, after T) Changes {
 	changes := Changes{}
 	to := reflect.ValueOf(after)
-	for _, f := range reflect.VisibleFields(to.Type()) {
-		name := f.Tag.Get("json")
-		if name == "" || name == "-" {
-			continue
-		}
+	for name, f := range JSONFields[T]() {
 		is := to.FieldByIndex(f.Index)
 		if before == nil {
 			if !is.IsZero() {

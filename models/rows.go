@@ -171,3 +171,21 @@ func columns[T any]() string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// JSONFields maps the JSON names of a struct's fields, those of embedded structs included.
+func JSONFields[T any]() map[string]reflect.StructField {
+	t := reflect.TypeFor[T]()
+	if fields, ok := jsonFields.Load(t); ok {
+		return fields.(map[string]reflect.StructField)
+	}
+	fields := map[string]reflect.StructField{}
+	for _, f := range reflect.VisibleFields(t) {
+		if name := f.Tag.Get("json"); name != "" && name != "-" {
+			fields[name] = f
+		}
+	}
+	jsonFields.Store(t, fields)
+	return fields
+}
+
+var jsonFields sync.Map // of JSONFields, by type

@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
 	"strconv"
@@ -183,10 +182,12 @@ func (tx *Tx) update(row any, id, version int64, object string, changes Changes)
 // statement. They are put together here because GORM takes longer to do so than to send them.
 func (tx *Tx) withEvent(change string, args []any, id *int64, action, object string, changes Changes) error {
 	scan := func(statement string) error {
-		row := tx.Statement.ConnPool.QueryRowContext(tx.Statement.Context, placeholders(tx.DB, statement), args...)
-		err := row.Scan(id)
-		if errors.Is(err, sql.ErrNoRows) {
-			return errStale
+		changed, err := find[identified](tx.DB, statement, args...)
+		if err == nil && len(changed) == 0 {
+			err = errStale
+		}
+		if err == nil {
+			*id = changed[0].ID
 		}
 		return err
 	}
@@ -205,8 +206,11 @@ func (tx *Tx) withEvent(change string, args []any, id *int64, action, object str
 	return scan("WITH changed AS (" + change + `) INSERT INTO events
 		(at, user_id, action, object, object_id, patient_id, changes, address, outcome, request_id)
 		SELECT ?::timestamptz, ?::bigint, ?, ?, id, CASE WHEN ?::boolean THEN id END, ?, ?, ?, ?
-		FROM changed RETURNING object_id`)
+		FROM changed RETURNING object_id AS id`)
 }
+
+// identified is what a statement returns of a row that it changed.
+type identified struct{ ID int64 }
 
 // store writes every column of a row that was locked before, but for when it was created.
 func (tx *Tx) store(row any) error {
