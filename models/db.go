@@ -37,6 +37,7 @@ type DB struct {
 	refreshKey   []byte // derives the successor of a refresh token
 	auditKey     []byte // seals the audit trail
 	recorder     *recorder
+	patients     recent[Patient]
 	revocations  atomic.Int64
 }
 
@@ -120,6 +121,7 @@ func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
 		return errors.Join(fmt.Errorf("PostgreSQL cannot be reached: %w", err), pool.Close())
 	}
 	db.write = db.read
+	db.patients.rows = map[int64]seen[Patient]{}
 	return migratePostgres(ctx, db.write)
 }
 

@@ -79,6 +79,9 @@ func (db *DB) Patients(ctx context.Context, by Actor, values url.Values) (*Page[
 func (db *DB) Patient(ctx context.Context, by Actor, id int64) (*Patient, error) {
 	var p Patient
 	err := take(db.read.WithContext(ctx), &p, patientList.columns, "", append(by.sees("created_by"), where("id = ?", id))...)
+	if err == nil {
+		db.patients.keep(id, p)
+	}
 	return &p, db.audited(by.event(now(), ActionRead, objectPatient, id), err)
 }
 
@@ -112,35 +115,48 @@ func (db *DB) UpdatePatient(ctx context.Context, by Actor, id int64, change Chan
 	if by.IsStaff { // who may hand it over, which changes more rows
 		write = db.Write
 	}
-	err := write(ctx, by, func(tx *Tx) error {
-		changed = false
+	err := write(ctx, by, func(tx *Tx) (err error) {
 		tx.attempts(ActionUpdate, objectPatient, id, id)
+		if known, ok := db.patients.take(id); ok && tx.single && known.CreatedBy == by.ID {
+			p = known
+			if changed, err = tx.changePatient(&p, change); err == nil && changed {
+				return nil
+			} // else it may have been out of date
+		}
 		if err := lock(tx, &p, id, by.sees("created_by")...); err != nil {
 			return err
 		}
-		if err := tx.check(p.ETag()); err != nil {
-			return err
-		}
-		before := PatientUpdate{p.PatientFields, p.CreatedBy}
-		in := before
-		wrong := change.apply(&in)
-		if in.CreatedBy != p.CreatedBy {
-			if err := tx.handOver(id, in.CreatedBy, wrong); err != nil {
-				return err
-			}
-		}
-		if err := wrong.Err(); err != nil || in == before {
-			return err
-		}
-		changed = true
-		p.PatientFields, p.CreatedBy, p.UpdatedAt, p.Version = in.PatientFields, in.CreatedBy, tx.Now, p.Version+1
-		p.index()
-		return tx.update(&p, id, p.Version-1, objectPatient, diff(&before, in))
+		changed, err = tx.changePatient(&p, change)
+		return err
 	})
+	if err == nil {
+		db.patients.keep(id, p)
+	}
 	if err == nil && !changed { // the answer shows the patient all the same
 		err = db.audited(by.event(now(), ActionRead, objectPatient, id), nil)
 	}
 	return &p, err
+}
+
+// changePatient applies change to a patient that was read, and tells whether that changed anything.
+func (tx *Tx) changePatient(p *Patient, change Change[PatientUpdate]) (bool, error) {
+	if err := tx.check(p.ETag()); err != nil {
+		return false, err
+	}
+	before := PatientUpdate{p.PatientFields, p.CreatedBy}
+	in := before
+	wrong := change.apply(&in)
+	if in.CreatedBy != p.CreatedBy {
+		if err := tx.handOver(p.ID, in.CreatedBy, wrong); err != nil {
+			return false, err
+		}
+	}
+	if err := wrong.Err(); err != nil || in == before {
+		return false, err
+	}
+	p.PatientFields, p.CreatedBy, p.UpdatedAt, p.Version = in.PatientFields, in.CreatedBy, tx.Now, p.Version+1
+	p.index()
+	return true, tx.update(p, p.ID, p.Version-1, objectPatient, diff(&before, in))
 }
 
 // handOver moves a patient's assignments to a new owner, removed ones too.

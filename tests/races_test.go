@@ -196,3 +196,43 @@ func TestAChangeThatFailsLeavesThoseAtTheSameTimeAlone(t *testing.T) {
 		assert.Zero(t, api.count("SELECT count(*) FROM idempotency_keys"))
 	})
 }
+
+// An instance may have seen a patient before another changed it: what it remembers must never be taken for the truth.
+func TestAChangeBuildsOnWhatAnotherInstanceChanged(t *testing.T) {
+	onBoth(t, func(t *testing.T, api *API) {
+		ana, eve, boss := api.User("ana"), api.User("eve"), api.Staff("boss")
+		there := ana.At(start(t, api.Config))
+		one := path("patients", ana.Patient("Petra"))
+
+		ana.Get(one).Expect(http.StatusOK)
+		there.Patch(one, object{"phone": "1"}).Expect(http.StatusOK)
+		r := ana.Patch(one, object{"name": "Paula"}).Expect(http.StatusOK)
+		assert.Equal(t, []any{"1", "Paula", 3.0}, []any{r.JSON["phone"], r.JSON["name"], r.JSON["version"]})
+		assert.Equal(t, r.JSON, there.Get(one).JSON)
+
+		there.Patch(one, object{"phone": "2"}).Expect(http.StatusOK)
+		assert.Equal(t, "1", ana.Patch(one, object{"phone": "1"}).Expect(http.StatusOK).JSON["phone"], "what seems to be no change is one")
+		assert.Equal(t, "1", there.Get(one).JSON["phone"])
+
+		etag := there.Patch(one, object{"phone": "3"}).Expect(http.StatusOK).Header.Get("ETag")
+		ana.Do("PATCH", one, object{"address": "Here"}, "If-Match", etag).Expect(http.StatusOK)
+		there.Patch(one, object{"phone": "4"}).Expect(http.StatusOK)
+		ana.Do("PATCH", one, object{"address": "There"}, "If-Match", etag).Expect(http.StatusPreconditionFailed)
+
+		from := func(r *Response) any {
+			return r.JSON["results"].([]any)[0].(object)["changes"]
+		}
+		ana.Patch(one, object{"phone": "5"}).Expect(http.StatusOK)
+		assert.Equal(t, object{"phone": object{"from": "4", "to": "5"}}, from(ana.Get(one+"history/").Expect(http.StatusOK)))
+
+		ana.Get(one).Expect(http.StatusOK)
+		boss.At(there.api).Patch(one, object{"created_by": eve.ID}).Expect(http.StatusOK)
+		ana.Patch(one, object{"name": "Mine"}).Expect(http.StatusNotFound)
+		ana.Patch(one, object{"name": "Mine"}).Expect(http.StatusNotFound)
+		assert.Equal(t, "Paula", eve.Get(one).Expect(http.StatusOK).JSON["name"])
+
+		eve.At(there.api).Delete(one).Expect(http.StatusNoContent)
+		eve.Patch(one, object{"name": "Gone"}).Expect(http.StatusNotFound)
+		assert.Zero(t, api.count("SELECT count(*) FROM patients WHERE name <> 'Paula'"))
+	})
+}
