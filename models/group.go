@@ -80,15 +80,17 @@ func (g *group) together(ctx context.Context) {
 		}
 		<-g.turn
 	}()
-	if len(changes) == 1 { // alone it needs no savepoint
+	switch len(changes) {
+	case 0: // the last turn made this request's change too
+	case 1:
 		c := changes[0]
 		c.err = g.write.WithContext(c.ctx).Transaction(c.fn)
 		ended = true
-		return
+	default:
+		ctx, cancel := uncancelled(ctx)
+		defer cancel()
+		ended = g.inOne(ctx, changes, false) || g.inOne(ctx, changes, true)
 	}
-	ctx, cancel := uncancelled(ctx)
-	defer cancel()
-	ended = g.inOne(ctx, changes, false) || g.inOne(ctx, changes, true)
 }
 
 // inOne makes changes in one transaction, and tells whether it was committed. With a savepoint each, one that is refused

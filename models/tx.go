@@ -49,8 +49,10 @@ type Tx struct {
 // errStale: the row was changed by another between reading and storing it.
 var errStale = errors.New("the row has changed meanwhile")
 
-// Write runs fn in a transaction of its own. Every change to the data passes here, and nothing of it is kept unless
-// all of it is. fn runs again if the database ended it in favour of another, so it must build what it stores itself.
+// Write runs fn in a transaction. Every change to the data passes here (only the events of reads go to PostgreSQL by
+// COPY), and nothing of it is kept unless all of it is. fn runs again if the transaction did not succeed because of
+// others, so it must build what it stores itself. Its context may be that of another request with which it shares the
+// transaction, see group.
 func (db *DB) Write(ctx context.Context, by Actor, fn func(tx *Tx) error) error {
 	for try := 1; ; try++ {
 		var tx *Tx
