@@ -11,16 +11,16 @@ import (
 
 // Doctor stands in a directory that all accounts share; its creator and staff change it.
 type Doctor struct {
-	ID int64 `json:"id" gorm:"index:doctors_created,priority:2;index:doctors_updated,priority:2;index:doctors_name,priority:2"`
+	ID int64 `json:"id" gorm:"index:doctors_newest,priority:2;index:doctors_updated,priority:2;index:doctors_name,priority:2"`
 	DoctorFields
 	CreatedBy int64     `json:"created_by" gorm:"not null"`
-	CreatedAt time.Time `json:"created_at" gorm:"not null;index:doctors_created,priority:1,where:deleted_at IS NULL"`
+	CreatedAt time.Time `json:"created_at" gorm:"not null;index:doctors_newest,priority:1,where:deleted_at IS NULL"`
 	UpdatedAt time.Time `json:"updated_at" gorm:"autoUpdateTime:false;not null;index:doctors_updated,priority:1,where:deleted_at IS NULL"`
 	Version   int64     `json:"version" gorm:"not null;check:doctors_version,version > 0"`
 
 	NameKey    Folded         `json:"-" gorm:"not null;index:doctors_name,priority:1,where:deleted_at IS NULL"`
 	SearchText string         `json:"-" gorm:"not null"`
-	DeletedAt  gorm.DeletedAt `json:"-"`
+	DeletedAt  gorm.DeletedAt `json:"-" gorm:"index:doctors_newest,priority:3"` // see Patient
 	Creator    *User          `json:"-" gorm:"foreignKey:CreatedBy;constraint:OnUpdate:RESTRICT,OnDelete:RESTRICT"`
 }
 

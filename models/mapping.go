@@ -11,13 +11,13 @@ import (
 
 // Mapping assigns a doctor to a patient.
 type Mapping struct {
-	ID int64 `json:"id" gorm:"index:mappings_owner_created,priority:3;index:mappings_created,priority:3"`
+	ID int64 `json:"id" gorm:"index:mappings_owner_newest,priority:3;index:mappings_newest,priority:3"`
 	MappingFields
 	// OwnerID is the patient's created_by, kept here so that a list of mappings needs no join to be scoped.
-	OwnerID    int64          `json:"-" gorm:"not null;index:mappings_owner_created,priority:1,where:deleted_at IS NULL"`
+	OwnerID    int64          `json:"-" gorm:"not null;index:mappings_owner_newest,priority:1,where:deleted_at IS NULL"`
 	AssignedBy int64          `json:"assigned_by" gorm:"not null"`
-	CreatedAt  time.Time      `json:"created_at" gorm:"not null;index:mappings_owner_created,priority:2;index:mappings_created,priority:2,where:deleted_at IS NULL"`
-	DeletedAt  gorm.DeletedAt `json:"-"`
+	CreatedAt  time.Time      `json:"created_at" gorm:"not null;index:mappings_owner_newest,priority:2;index:mappings_newest,priority:2,where:deleted_at IS NULL"`
+	DeletedAt  gorm.DeletedAt `json:"-" gorm:"index:mappings_owner_newest,priority:4;index:mappings_newest,priority:4"` // see Patient
 	// RemovedWith is what was deleted when the assignment was removed: "patient", "doctor", or "" for neither. Restoring
 	// that restores the assignment.
 	RemovedWith string `json:"-" gorm:"not null;check:mappings_removed_with,removed_with IN ('','patient','doctor')"`

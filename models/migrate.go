@@ -16,7 +16,7 @@ const migrationLock = 0x636c696e6963 // "clinic"
 var tables = []any{&User{}, &Session{}, &RefreshToken{}, &LoginFailure{}, &Patient{}, &Doctor{}, &Mapping{}, &Event{}, &Seal{}, &IdempotencyKey{}}
 
 // replaced are indexes of earlier versions that others do the work of now.
-var replaced = []string{"patients_owner_created", "events_object"}
+var replaced = []string{"patients_owner_created", "patients_created", "doctors_created", "mappings_owner_created", "mappings_created", "events_object"}
 
 func migratePostgres(ctx context.Context, g *gorm.DB) error {
 	return g.WithContext(ctx).Connection(func(one *gorm.DB) (err error) {

@@ -10,18 +10,18 @@ import (
 
 // Patient is seen by the account that created it, and by staff.
 type Patient struct {
-	ID int64 `json:"id" gorm:"index:patients_owner_newest,priority:3;index:patients_owner_updated,priority:3;index:patients_owner_name,priority:3;index:patients_created,priority:3"`
+	ID int64 `json:"id" gorm:"index:patients_owner_newest,priority:3;index:patients_owner_updated,priority:3;index:patients_owner_name,priority:3;index:patients_newest,priority:3"`
 	PatientFields
 	CreatedBy int64     `json:"created_by" gorm:"not null;index:patients_owner_newest,priority:1,where:deleted_at IS NULL;index:patients_owner_updated,priority:1,where:deleted_at IS NULL;index:patients_owner_name,priority:1,where:deleted_at IS NULL"`
-	CreatedAt time.Time `json:"created_at" gorm:"not null;index:patients_owner_newest,priority:2;index:patients_created,priority:2,where:deleted_at IS NULL"`
+	CreatedAt time.Time `json:"created_at" gorm:"not null;index:patients_owner_newest,priority:2;index:patients_newest,priority:2,where:deleted_at IS NULL"`
 	UpdatedAt time.Time `json:"updated_at" gorm:"autoUpdateTime:false;not null;index:patients_owner_updated,priority:2"`
 	Version   int64     `json:"version" gorm:"not null;check:patients_version,version > 0"`
 
 	NameKey Folded `json:"-" gorm:"not null;index:patients_owner_name,priority:2"`
-	// An account's patients are searched within the index patients_owner_newest. DeletedAt is null there, but without it
-	// SQLite would not see that it can do so.
+	// An account's patients are searched within the index patients_owner_newest. DeletedAt is null there and in the
+	// other indexes of this kind, but without it SQLite would not see that it can search and count within them.
 	SearchText string         `json:"-" gorm:"not null;index:patients_owner_newest,priority:4"`
-	DeletedAt  gorm.DeletedAt `json:"-" gorm:"index:patients_owner_newest,priority:5"`
+	DeletedAt  gorm.DeletedAt `json:"-" gorm:"index:patients_owner_newest,priority:5;index:patients_newest,priority:4"`
 	Creator    *User          `json:"-" gorm:"foreignKey:CreatedBy;constraint:OnUpdate:RESTRICT,OnDelete:RESTRICT"`
 }
 

@@ -84,9 +84,9 @@ func TestTheListsHaveTheirIndexes(t *testing.T) {
 	onBoth(t, func(t *testing.T, api *API) {
 		schema := api.schema()
 		for _, index := range []string{
-			"users_username", "users_email", "doctors_license", "mappings_pair", "mappings_doctor", "mappings_owner_created", "mappings_created",
-			"patients_owner_newest", "patients_owner_updated", "patients_owner_name", "patients_created",
-			"doctors_created", "doctors_updated", "doctors_name",
+			"users_username", "users_email", "doctors_license", "mappings_pair", "mappings_doctor", "mappings_owner_newest", "mappings_newest",
+			"patients_owner_newest", "patients_owner_updated", "patients_owner_name", "patients_newest",
+			"doctors_newest", "doctors_updated", "doctors_name",
 		} {
 			assert.Contains(t, schema, index)
 		}
