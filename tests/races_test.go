@@ -5,8 +5,10 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func count(statuses []int, wanted ...int) int {
@@ -234,5 +236,35 @@ func TestAChangeBuildsOnWhatAnotherInstanceChanged(t *testing.T) {
 		eve.At(there.api).Delete(one).Expect(http.StatusNoContent)
 		eve.Patch(one, object{"name": "Gone"}).Expect(http.StatusNotFound)
 		assert.Zero(t, api.count("SELECT count(*) FROM patients WHERE name <> 'Paula'"))
+	})
+}
+
+func TestWhileAnotherProcessWritesNobodyWaitsForLongAndNothingIsHalfDone(t *testing.T) {
+	onBoth(t, func(t *testing.T, api *API) {
+		cfg := *api.Config
+		cfg.RequestTimeout = 300 * time.Millisecond
+		ana := api.User("ana").At(start(t, &cfg))
+		ana.Patient("Petra")
+
+		conn, err := api.sql().Conn(t.Context())
+		require.NoError(t, err)
+		lock := []string{"BEGIN IMMEDIATE"}
+		if cfg.Database.Postgres != "" {
+			lock = []string{"BEGIN", "LOCK TABLE patients IN EXCLUSIVE MODE"}
+		}
+		for _, statement := range lock {
+			_, err = conn.ExecContext(t.Context(), statement)
+			require.NoError(t, err)
+		}
+		add := func(int) *Response { return ana.Post("/api/patients/", object{"name": "Paula"}) }
+		assert.Equal(t, slices.Repeat([]int{503}, 12), atOnce(12, add))
+		ana.Get("/api/patients/1/").Expect(http.StatusOK)
+		_, err = conn.ExecContext(t.Context(), "ROLLBACK")
+		require.NoError(t, err)
+		require.NoError(t, conn.Close())
+
+		assert.Equal(t, slices.Repeat([]int{201}, 12), atOnce(12, add))
+		assert.Equal(t, 13, api.count("SELECT count(*) FROM patients"))
+		assert.Equal(t, 13, api.count("SELECT count(*) FROM events WHERE action = 'create' AND outcome = 'ok'"))
 	})
 }
