@@ -72,18 +72,12 @@ func (ids IDs) GormValue(_ context.Context, db *gorm.DB) clause.Expr {
 	if ids == nil {
 		return clause.Expr{SQL: "NULL"}
 	}
+	text, _ := json.Marshal([]int64(ids)) // of integers: cannot fail
 	if db.Name() == "postgres" {
-		return clause.Expr{SQL: "?::bigint[]", Vars: []any{ids.postgres()}}
+		text[0], text[len(text)-1] = '{', '}'
+		return clause.Expr{SQL: "?::bigint[]", Vars: []any{string(text)}}
 	}
-	text, _ := json.Marshal([]int64(ids)) // of integers: cannot fail
 	return clause.Expr{SQL: "?", Vars: []any{string(text)}}
-}
-
-// postgres spells an array of PostgreSQL.
-func (ids IDs) postgres() string {
-	text, _ := json.Marshal([]int64(ids)) // of integers: cannot fail
-	text[0], text[len(text)-1] = '{', '}'
-	return string(text)
 }
 
 // SetDimensions lets pgx read an array of PostgreSQL straight into it, together with ScanIndex and ScanIndexType.

@@ -114,14 +114,6 @@ func (db *DB) countFailure(ctx context.Context, by Actor, account string, answer
 	return answer
 }
 
-// uncancelled is a context with the same deadline, that goes on when the client does not.
-func uncancelled(ctx context.Context) (context.Context, context.CancelFunc) {
-	if deadline, ok := ctx.Deadline(); ok {
-		return context.WithDeadline(context.WithoutCancel(ctx), deadline)
-	}
-	return context.WithoutCancel(ctx), func() {}
-}
-
 // loginSucceeded forgets the failures of an account from this network. It refuses a login whose failures have locked
 // it meanwhile, and one whose account was disabled or got another password while the hash was compared; from here on
 // it stays as it is until the transaction ends.

@@ -109,6 +109,14 @@ func (db *DB) rollBack(ctx context.Context) {
 	_ = db.write.WithContext(ctx).Exec("ROLLBACK").Error
 }
 
+// uncancelled is a context with the same deadline, that goes on when the client does not.
+func uncancelled(ctx context.Context) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	}
+	return context.WithoutCancel(ctx), func() {}
+}
+
 // attempts says what the transaction is about to do, so that the audit trail tells of it even if it is refused.
 func (tx *Tx) attempts(action, object string, id, patient int64) {
 	e := tx.By.event(tx.Now, action, object, id)

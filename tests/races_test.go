@@ -170,7 +170,7 @@ func TestWritersAtOnceNeverMeetALockedDatabase(t *testing.T) {
 func TestAChangeThatFailsLeavesThoseAtTheSameTimeAlone(t *testing.T) {
 	onBoth(t, func(t *testing.T, api *API) {
 		ana := api.User("ana")
-		if api.Config.Database.Postgres != "" {
+		if api.isPostgres() {
 			api.exec("CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$")
 			api.exec("CREATE TRIGGER fail BEFORE INSERT ON patients FOR EACH ROW WHEN (NEW.name = 'Fails') EXECUTE FUNCTION fail()")
 		} else {
@@ -221,11 +221,8 @@ func TestAChangeBuildsOnWhatAnotherInstanceChanged(t *testing.T) {
 		there.Patch(one, object{"phone": "4"}).Expect(http.StatusOK)
 		ana.Do("PATCH", one, object{"address": "There"}, "If-Match", etag).Expect(http.StatusPreconditionFailed)
 
-		from := func(r *Response) any {
-			return r.JSON["results"].([]any)[0].(object)["changes"]
-		}
 		ana.Patch(one, object{"phone": "5"}).Expect(http.StatusOK)
-		assert.Equal(t, object{"phone": object{"from": "4", "to": "5"}}, from(ana.Get(one+"history/").Expect(http.StatusOK)))
+		assert.Equal(t, object{"phone": object{"from": "4", "to": "5"}}, ana.Get(one + "history/").Expect(http.StatusOK).Results()[0]["changes"])
 
 		ana.Get(one).Expect(http.StatusOK)
 		boss.At(there.api).Patch(one, object{"created_by": eve.ID}).Expect(http.StatusOK)
@@ -249,7 +246,7 @@ func TestWhileAnotherProcessWritesNobodyWaitsForLongAndNothingIsHalfDone(t *test
 		conn, err := api.sql().Conn(t.Context())
 		require.NoError(t, err)
 		lock := []string{"BEGIN IMMEDIATE"}
-		if cfg.Database.Postgres != "" {
+		if api.isPostgres() {
 			lock = []string{"BEGIN", "LOCK TABLE patients IN EXCLUSIVE MODE"}
 		}
 		for _, statement := range lock {
