@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"healthcare/apierror"
 	"healthcare/config"
 	"healthcare/models"
 )
@@ -108,7 +109,7 @@ func (p Program) withDatabase(ctx context.Context, use func(*models.DB) error) e
 
 // inWords spells the fields of an error out, a line each.
 func inWords(err error) error {
-	var e *models.Error
+	var e *apierror.Error
 	if !errors.As(err, &e) {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"healthcare/apierror"
 	"healthcare/models"
 )
 
@@ -74,7 +75,7 @@ func registerDemo(ctx context.Context, db *models.DB) (*models.User, error) {
 			ProfileFields: models.ProfileFields{Email: name + "@example.org", FirstName: "Demo", LastName: "Account"},
 		}}
 		user, err := db.Register(ctx, models.Actor{}, to(in))
-		var refused *models.Error
+		var refused *apierror.Error
 		if !errors.As(err, &refused) || refused.Fields["username"] == nil && refused.Fields["email"] == nil {
 			return user, err
 		}
@@ -83,7 +84,7 @@ func registerDemo(ctx context.Context, db *models.DB) (*models.User, error) {
 
 // to makes a change whose outcome is value.
 func to[T any](value T) models.Change[T] {
-	return func(in *T) models.Fields { *in = value; return models.Fields{} }
+	return func(in *T) apierror.Fields { *in = value; return apierror.Fields{} }
 }
 
 // progressBar shows itself on terminals only.
@@ -145,9 +146,9 @@ func (c demoClinic) store(ctx context.Context, db *models.DB, by models.Actor, p
 	}
 	for i, p := range c.patients {
 		if p.review != "" {
-			add := func(in *models.PatientUpdate) models.Fields {
+			add := func(in *models.PatientUpdate) apierror.Fields {
 				in.MedicalHistory += "\n" + p.review
-				return models.Fields{}
+				return apierror.Fields{}
 			}
 			if _, err := db.UpdatePatient(ctx, by, patients[i], add); err != nil {
 				return err

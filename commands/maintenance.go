@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"healthcare/backup"
 	"healthcare/config"
 	"healthcare/models"
 )
@@ -19,9 +20,9 @@ func (p Program) backup() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if check {
-				return p.transfer(cmd, models.CheckBackup, args[0], "The backup of %s restores: %d rows, all as they were.\n")
+				return p.transfer(cmd, backup.Check, args[0], "The backup of %s restores: %d rows, all as they were.\n")
 			}
-			return p.transfer(cmd, models.Backup, args[0], "Backup made %s: %d rows.\n")
+			return p.transfer(cmd, backup.Create, args[0], "Backup made %s: %d rows.\n")
 		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "restore FILE into a throw-away database and compare")
@@ -35,12 +36,12 @@ func (p Program) restore() *cobra.Command {
 		Short: "Restore a backup into the configured database, which must be empty",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.transfer(cmd, models.Restore, args[0], "The backup of %s is restored: %d rows.\n")
+			return p.transfer(cmd, backup.Restore, args[0], "The backup of %s is restored: %d rows.\n")
 		},
 	}
 }
 
-type transferFunc func(context.Context, *config.Config, string, models.Progress) (*models.Manifest, error)
+type transferFunc func(context.Context, *config.Config, string, backup.Progress) (*backup.Manifest, error)
 
 func (p Program) transfer(cmd *cobra.Command, do transferFunc, file, says string) error {
 	cfg, err := config.Load(p.Environ, p.Dotenv)
@@ -56,7 +57,7 @@ func (p Program) transfer(cmd *cobra.Command, do transferFunc, file, says string
 }
 
 // progress shows how far some work is, on a terminal.
-func (p Program) progress(cmd *cobra.Command, what string) models.Progress {
+func (p Program) progress(cmd *cobra.Command, what string) backup.Progress {
 	if _, ok := terminal(p.Err); !ok {
 		return func(int64, int64) {}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"healthcare/apierror"
 	"healthcare/config"
 	"healthcare/middleware"
 	"healthcare/models"
@@ -21,7 +22,7 @@ type Auth struct {
 // Register answers POST /api/auth/register/.
 func (a Auth) Register(c *gin.Context) error {
 	if a.Config.Registration == "closed" {
-		return &models.Error{Code: models.PermissionDenied, Detail: "Registration is closed. Ask the clinic's staff for an account."}
+		return &apierror.Error{Code: apierror.PermissionDenied, Detail: "Registration is closed. Ask the clinic's staff for an account."}
 	}
 	b, err := readBody(c)
 	if err != nil {
@@ -94,7 +95,7 @@ func (a Auth) Verify(c *gin.Context) error {
 func (a Auth) Logout(c *gin.Context) error {
 	by := middleware.Actor(c)
 	err := a.DB.EndSession(c.Request.Context(), by, by.SessionID)
-	if err != nil && !errors.Is(err, models.ErrNotFound) { // another request has ended it meanwhile: as wished
+	if err != nil && !errors.Is(err, apierror.ErrNotFound) { // another request has ended it meanwhile: as wished
 		return err
 	}
 	c.Status(http.StatusNoContent)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"healthcare/apierror"
 	"healthcare/models"
 )
 
@@ -39,7 +40,7 @@ func readBody(c *gin.Context) (b body, err error) {
 	}
 	media, params, err := mime.ParseMediaType(contentType)
 	if charset := params["charset"]; err != nil || media != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return b, &models.Error{Code: models.UnsupportedMediaType, Detail: "Unsupported media type in request. Send application/json in UTF-8."}
+		return b, &apierror.Error{Code: apierror.UnsupportedMediaType, Detail: "Unsupported media type in request. Send application/json in UTF-8."}
 	}
 	sum := sha256.Sum256(raw)
 	b.hash = hex.EncodeToString(sum[:])
@@ -48,7 +49,7 @@ func readBody(c *gin.Context) (b body, err error) {
 }
 
 func parseError(says string) error {
-	return &models.Error{Code: models.ParseError, Detail: "JSON parse error - " + says + "."}
+	return &apierror.Error{Code: apierror.ParseError, Detail: "JSON parse error - " + says + "."}
 }
 
 func parseObject(raw []byte) (map[string]json.RawMessage, error) {
@@ -59,9 +60,9 @@ func parseObject(raw []byte) (map[string]json.RawMessage, error) {
 	case errors.As(err, &syntax):
 		return nil, parseError(fmt.Sprintf("%s (char %d)", syntax.Error(), syntax.Offset))
 	case err != nil || b == nil:
-		return nil, &models.Error{Code: models.Invalid, Detail: "Invalid data. Expected a dictionary."}
+		return nil, &apierror.Error{Code: apierror.Invalid, Detail: "Invalid data. Expected a dictionary."}
 	}
-	twice := models.Fields{}
+	twice := apierror.Fields{}
 	seen := map[string]bool{}
 	for dec, depth := json.NewDecoder(bytes.NewReader(raw)), 0; ; {
 		token, err := dec.Token()
@@ -98,9 +99,9 @@ func parseObject(raw []byte) (map[string]json.RawMessage, error) {
 // what clients are shown of such a row; its other fields are read-only, accepted and ignored, so that what GET
 // returned can be sent back.
 func whole[M, T any](b body) models.Change[T] {
-	return func(in *T) models.Fields {
+	return func(in *T) apierror.Fields {
 		*in = *new(T)
-		wrong := models.Fields{}
+		wrong := apierror.Fields{}
 		for name, f := range models.JSONFields[T]() {
 			if _, given := b.fields[name]; !given && required(f) {
 				wrong.Add(name, "This field is required.")
@@ -113,10 +114,10 @@ func whole[M, T any](b body) models.Change[T] {
 
 // partial makes a change of just the fields that the body names, as PATCH does.
 func partial[M, T any](b body) models.Change[T] {
-	return func(in *T) models.Fields { return decode[M](b, in, models.Fields{}) }
+	return func(in *T) apierror.Fields { return decode[M](b, in, apierror.Fields{}) }
 }
 
-func decode[M, T any](b body, in *T, wrong models.Fields) models.Fields {
+func decode[M, T any](b body, in *T, wrong apierror.Fields) apierror.Fields {
 	writable, readable := models.JSONFields[T](), models.JSONFields[M]()
 	for name, raw := range b.fields {
 		f, ok := writable[name]

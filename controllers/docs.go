@@ -16,9 +16,9 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/swaggest/swgui/v5/static"
 
+	"healthcare/apierror"
 	"healthcare/config"
 	"healthcare/docs"
-	"healthcare/models"
 )
 
 // Docs answers /, /docs and /openapi.*: the pages for people and the description for programs.
@@ -120,7 +120,7 @@ func (d *Docs) File(c *gin.Context) error {
 	}
 	content, ok := d.files[name+".gz"]
 	if !ok {
-		return models.ErrNotFound
+		return apierror.ErrNotFound
 	}
 	c.Writer.Header().Add("Vary", "Accept-Encoding")
 	if strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"healthcare/apierror"
 	"healthcare/models"
 )
 
@@ -16,7 +17,7 @@ func pathID(c *gin.Context) (int64, error) {
 	s := c.Param("id")
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n <= 0 || strings.Trim(s, "0123456789") != "" {
-		return 0, models.ErrNotFound
+		return 0, apierror.ErrNotFound
 	}
 	return n, nil
 }
@@ -25,14 +26,14 @@ func pathID(c *gin.Context) (int64, error) {
 func queryOf(c *gin.Context) (url.Values, error) {
 	values, err := url.ParseQuery(c.Request.URL.RawQuery)
 	if err != nil {
-		return nil, &models.Error{Code: models.Invalid, Detail: "The query string cannot be read.", Fields: wrongPairs(c.Request.URL.RawQuery)}
+		return nil, &apierror.Error{Code: apierror.Invalid, Detail: "The query string cannot be read.", Fields: wrongPairs(c.Request.URL.RawQuery)}
 	}
 	return values, nil
 }
 
 // wrongPairs names the parameters that cannot be read.
-func wrongPairs(query string) models.Fields {
-	wrong := models.Fields{}
+func wrongPairs(query string) apierror.Fields {
+	wrong := apierror.Fields{}
 	for pair := range strings.SplitSeq(query, "&") {
 		if _, err := url.ParseQuery(pair); err != nil {
 			name, _, _ := strings.Cut(pair, "=")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"healthcare/apierror"
 	"healthcare/middleware"
 	"healthcare/models"
 )
@@ -58,7 +59,7 @@ func retryOf(c *gin.Context, b body) (*models.Retry, error) {
 		return nil, nil
 	}
 	if len(key) > 255 || strings.IndexFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 {
-		return nil, models.Fields{"Idempotency-Key": {"Ensure this header has no more than 255 printable ASCII characters."}}.Err()
+		return nil, apierror.Fields{"Idempotency-Key": {"Ensure this header has no more than 255 printable ASCII characters."}}.Err()
 	}
 	return &models.Retry{Key: key, Route: c.FullPath(), BodyHash: b.hash}, nil
 }

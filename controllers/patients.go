@@ -3,6 +3,7 @@ package controllers
 import (
 	"github.com/gin-gonic/gin"
 
+	"healthcare/apierror"
 	"healthcare/middleware"
 	"healthcare/models"
 )
@@ -38,7 +39,7 @@ func (p Patients) Update(c *gin.Context) error {
 func fieldsOnly(how func(body) models.Change[models.PatientFields]) func(body) models.Change[models.PatientUpdate] {
 	return func(b body) models.Change[models.PatientUpdate] {
 		change := how(b)
-		return func(in *models.PatientUpdate) models.Fields { return change(&in.PatientFields) }
+		return func(in *models.PatientUpdate) apierror.Fields { return change(&in.PatientFields) }
 	}
 }
 

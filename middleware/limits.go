@@ -13,7 +13,7 @@ import (
 	"github.com/ulule/limiter/v3"
 	"github.com/ulule/limiter/v3/drivers/store/memory"
 
-	"healthcare/models"
+	"healthcare/apierror"
 )
 
 // Timeout gives each request a time limit, which also ends its work in the database.
@@ -36,13 +36,13 @@ func Body(c *gin.Context) {
 	}
 	raw, err := io.ReadAll(io.LimitReader(c.Request.Body, maxBody+1))
 	if err != nil {
-		fail(c, &models.Error{Code: models.ParseError, Detail: "JSON parse error - the body ended too soon."})
+		fail(c, &apierror.Error{Code: apierror.ParseError, Detail: "JSON parse error - the body ended too soon."})
 		return
 	}
 	if len(raw) > maxBody {
 		// The rest too, within reason: a client that is still sending would never see the answer.
 		_, _ = io.CopyN(io.Discard, c.Request.Body, 8*maxBody)
-		fail(c, &models.Error{Code: models.RequestTooLarge, Detail: "The body must not be larger than 1 MiB."})
+		fail(c, &apierror.Error{Code: apierror.RequestTooLarge, Detail: "The body must not be larger than 1 MiB."})
 		return
 	}
 	c.Request.Body = io.NopCloser(bytes.NewReader(raw))
@@ -58,7 +58,7 @@ func Shed(most int) gin.HandlerFunc {
 			defer func() { <-slots }()
 			c.Next()
 		default:
-			fail(c, &models.Error{Code: models.Unavailable, Detail: "The server is busy. Try again soon.", RetryAfter: 1})
+			fail(c, &apierror.Error{Code: apierror.Unavailable, Detail: "The server is busy. Try again soon.", RetryAfter: 1})
 		}
 	}
 }
@@ -78,8 +78,8 @@ func RateLimit(perMinute int64) gin.HandlerFunc {
 		}
 		if state.Reached {
 			wait := retryAfter(time.Until(time.Unix(state.Reset, 0)))
-			fail(c, &models.Error{
-				Code: models.Throttled, RetryAfter: wait,
+			fail(c, &apierror.Error{
+				Code: apierror.Throttled, RetryAfter: wait,
 				Detail: fmt.Sprintf("Request was throttled. Expected available in %d seconds.", wait),
 			})
 		}

@@ -11,38 +11,18 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"healthcare/models"
+	"healthcare/apierror"
 )
-
-// statusOf is the one table from an error's code to its HTTP status.
-var statusOf = map[models.Code]int{
-	models.Invalid:              http.StatusBadRequest,
-	models.ParseError:           http.StatusBadRequest,
-	models.NotAuthenticated:     http.StatusUnauthorized,
-	models.TokenNotValid:        http.StatusUnauthorized,
-	models.NoActiveAccount:      http.StatusUnauthorized,
-	models.PermissionDenied:     http.StatusForbidden,
-	models.NotFound:             http.StatusNotFound,
-	models.MethodNotAllowed:     http.StatusMethodNotAllowed,
-	models.Conflict:             http.StatusConflict,
-	models.PreconditionFailed:   http.StatusPreconditionFailed,
-	models.KeyReused:            http.StatusUnprocessableEntity,
-	models.RequestTooLarge:      http.StatusRequestEntityTooLarge,
-	models.UnsupportedMediaType: http.StatusUnsupportedMediaType,
-	models.Throttled:            http.StatusTooManyRequests,
-	models.ServerError:          http.StatusInternalServerError,
-	models.Unavailable:          http.StatusServiceUnavailable,
-}
 
 // problem is RFC 9457's problem document, with the code and the errors that DRF clients know.
 type problem struct {
-	Type      string        `json:"type"`
-	Title     string        `json:"title"`
-	Status    int           `json:"status"`
-	Detail    string        `json:"detail"`
-	Code      models.Code   `json:"code"`
-	Errors    models.Fields `json:"errors,omitempty"`
-	RequestID string        `json:"request_id"`
+	Type      string          `json:"type"`
+	Title     string          `json:"title"`
+	Status    int             `json:"status"`
+	Detail    string          `json:"detail"`
+	Code      apierror.Code   `json:"code"`
+	Errors    apierror.Fields `json:"errors,omitempty"`
+	RequestID string          `json:"request_id"`
 }
 
 // Problems renders the error or the panic that ended a request, the only place that does. What is not known is
@@ -59,7 +39,7 @@ func Problems(c *gin.Context) {
 				says = fmt.Sprint(err)
 			}
 			note(c, says+"\n"+string(debug.Stack()))
-			render(c, errServer)
+			render(c, apierror.ErrServer)
 		}
 	}()
 	c.Next()
@@ -67,21 +47,19 @@ func Problems(c *gin.Context) {
 		return
 	}
 	err := c.Errors.Last().Err
-	var known *models.Error
+	var known *apierror.Error
 	if !errors.As(err, &known) {
 		note(c, err.Error())
-		known = errServer
+		known = apierror.ErrServer
 	}
 	render(c, known)
 }
 
-var errServer = &models.Error{Code: models.ServerError, Detail: "A server error occurred."}
-
-func render(c *gin.Context, e *models.Error) {
+func render(c *gin.Context, e *apierror.Error) {
 	if c.Writer.Written() {
 		return
 	}
-	status := statusOf[e.Code]
+	status := e.Status()
 	header := c.Writer.Header()
 	header.Del("Content-Encoding")
 	if status == http.StatusUnauthorized {

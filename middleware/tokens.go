@@ -11,6 +11,7 @@ import (
 	ginjwt "github.com/appleboy/gin-jwt/v2"
 	"github.com/gin-gonic/gin"
 
+	"healthcare/apierror"
 	"healthcare/config"
 	"healthcare/models"
 )
@@ -42,8 +43,8 @@ const (
 )
 
 var (
-	errNoCredentials = &models.Error{Code: models.NotAuthenticated, Detail: "Authentication credentials were not provided."}
-	errTokenNotValid = &models.Error{Code: models.TokenNotValid, Detail: "Given token not valid for any token type"}
+	errNoCredentials = &apierror.Error{Code: apierror.NotAuthenticated, Detail: "Authentication credentials were not provided."}
+	errTokenNotValid = &apierror.Error{Code: apierror.TokenNotValid, Detail: "Given token not valid for any token type"}
 )
 
 // NewTokens fails on a key that is too short to sign with.
@@ -141,8 +142,8 @@ func (t *Tokens) identify(c *gin.Context, claims ginjwt.MapClaims) (identity, er
 		who.until = end
 	}
 	user, err := t.db.SessionUser(c.Request.Context(), session, id)
-	if errors.Is(err, models.ErrNotFound) {
-		err = models.ErrSessionEnded
+	if errors.Is(err, apierror.ErrNotFound) {
+		err = apierror.ErrSessionEnded
 	}
 	who.user = *user
 	return who, err

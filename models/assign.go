@@ -7,6 +7,8 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"healthcare/apierror"
 )
 
 // Assign assigns a doctor to one of the actor's patients. Both rows are locked meanwhile, so that neither can be
@@ -31,10 +33,10 @@ func (tx *Tx) assign(change Change[MappingFields]) (*Assignment, error) {
 	var in MappingFields
 	wrong := change.apply(&in)
 	tx.attempts(ActionAssign, objectMapping, 0, in.PatientID)
-	if err := wrong.exists("patient_id", in.PatientID, lockShared(tx, &patient, in.PatientID, tx.By.sees("created_by")...)); err != nil {
+	if err := exists(wrong, "patient_id", in.PatientID, lockShared(tx, &patient, in.PatientID, tx.By.sees("created_by")...)); err != nil {
 		return nil, err
 	}
-	if err := wrong.exists("doctor_id", in.DoctorID, lockShared(tx, &doctor, in.DoctorID, undeleted)); err != nil {
+	if err := exists(wrong, "doctor_id", in.DoctorID, lockShared(tx, &doctor, in.DoctorID, undeleted)); err != nil {
 		return nil, err
 	}
 	if err := wrong.Err(); err != nil {
@@ -42,7 +44,7 @@ func (tx *Tx) assign(change Change[MappingFields]) (*Assignment, error) {
 	}
 	m := Mapping{MappingFields: in, OwnerID: patient.CreatedBy, AssignedBy: tx.By.ID, CreatedAt: tx.Now}
 	if err := tx.Create(&m).Error; err != nil {
-		return nil, raceLost(err, "This doctor is already assigned to this patient.")
+		return nil, apierror.ConflictIfDuplicate(err, "This doctor is already assigned to this patient.")
 	}
 	return &Assignment{
 		ID: m.ID, MappingFields: in, AssignedBy: tx.By.ID, CreatedAt: m.CreatedAt,
@@ -51,7 +53,7 @@ func (tx *Tx) assign(change Change[MappingFields]) (*Assignment, error) {
 }
 
 // exists notes that a field names a row that the look-up did not find; it passes on every other error.
-func (f Fields) exists(field string, id int64, err error) error {
+func exists(f apierror.Fields, field string, id int64, err error) error {
 	if !errors.Is(err, gorm.ErrRecordNotFound) {
 		return err
 	}

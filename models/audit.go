@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"healthcare/apierror"
 )
 
 // AuditEntry is one line of the audit trail.
@@ -36,14 +38,14 @@ var auditList = listing{
 // Audit lists who did what to whose data, for staff.
 func (db *DB) Audit(ctx context.Context, by Actor, values url.Values) (*Page[AuditEntry], error) {
 	if !by.IsStaff {
-		return nil, ErrForbidden
+		return nil, apierror.ErrForbidden
 	}
 	conditions, err := auditConditions(db.read.Name(), values)
 	if err != nil {
 		return nil, err
 	}
 	if err := db.recorder.flush(ctx); err != nil { // what this instance has shown so far is in the answer
-		return nil, Classify(err)
+		return nil, apierror.FromDatabase(err)
 	}
 	page, err := list[AuditEntry](ctx, db.read, by, auditList, values, conditions...)
 	if err != nil {
@@ -66,7 +68,7 @@ func (db *DB) Audit(ctx context.Context, by Actor, values url.Values) (*Page[Aud
 // auditConditions are the filters that no plain comparison of a column can be: whose data, and when.
 func auditConditions(dialect string, values url.Values) ([]condition, error) {
 	var conditions []condition
-	wrong := Fields{}
+	wrong := apierror.Fields{}
 	if s := values.Get("patient_id"); s != "" {
 		id, ok := number("").parse(s)
 		if !ok {
@@ -102,13 +104,13 @@ func auditConditions(dialect string, values url.Values) ([]condition, error) {
 // audited queues the event of a read, or of a write that was refused, and returns the outcome it was given. If
 // events can no longer be stored, nothing is shown either.
 func (db *DB) audited(e Event, err error) error {
-	err = Classify(err)
-	var known *Error
+	err = apierror.FromDatabase(err)
+	var known *apierror.Error
 	switch {
 	case errors.As(err, &known):
 		e.Outcome = string(known.Code)
 	case err != nil:
-		e.Outcome = string(ServerError)
+		e.Outcome = string(apierror.ServerError)
 	}
 	if full := db.recorder.add(e); full != nil {
 		if err == nil {
@@ -173,7 +175,7 @@ func (r *recorder) add(e Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.queue) >= queueLimit {
-		return &Error{Code: Unavailable, Detail: "The audit trail cannot be written. Try again soon.", RetryAfter: 5}
+		return &apierror.Error{Code: apierror.Unavailable, Detail: "The audit trail cannot be written. Try again soon.", RetryAfter: 5}
 	}
 	r.queue = append(r.queue, e)
 	if len(r.queue) >= flushAt {

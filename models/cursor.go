@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"healthcare/apierror"
 )
 
 // cursor is a place in an ordered list: beside the row with this key and id. Clients get it as an opaque word. Whoever
@@ -100,7 +102,7 @@ func seek[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[T], 
 	found, err := find[placed[T]](db, with+"SELECT "+l.columns+", "+q.column+" AS cursor_key, "+l.table+".id AS cursor_id"+sql+
 		orderBy(q.column, l.table, descending, q.size+1), append(withArgs, args...)...)
 	if err != nil {
-		return nil, Classify(err)
+		return nil, apierror.FromDatabase(err)
 	}
 	more := len(found) > q.size
 	found = found[:min(len(found), q.size)]

@@ -22,6 +22,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"healthcare/apierror"
 	"healthcare/config"
 )
 
@@ -95,7 +96,7 @@ func (db *DB) Close() error {
 
 // Ping tells whether the database answers.
 func (db *DB) Ping(ctx context.Context) error {
-	return Classify(db.read.WithContext(ctx).Exec("SELECT 1").Error)
+	return apierror.FromDatabase(db.read.WithContext(ctx).Exec("SELECT 1").Error)
 }
 
 func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"healthcare/apierror"
 )
 
 // Doctor stands in a directory that all accounts share; its creator and staff change it.
@@ -56,7 +58,7 @@ func (db *DB) Doctors(ctx context.Context, by Actor, values url.Values) (*Page[D
 func (db *DB) Doctor(ctx context.Context, _ Actor, id int64) (*Doctor, error) {
 	var d Doctor
 	err := take(db.read.WithContext(ctx), &d, doctorList.columns, "", where("id = ?", id), undeleted)
-	return &d, Classify(err)
+	return &d, apierror.FromDatabase(err)
 }
 
 // CreateDoctor adds a doctor to the directory.
@@ -70,7 +72,7 @@ func (db *DB) CreateDoctor(ctx context.Context, by Actor, change Change[DoctorFi
 			}
 			d := &Doctor{DoctorFields: in, CreatedBy: by.ID, CreatedAt: tx.Now, UpdatedAt: tx.Now, Version: 1}
 			d.index()
-			return d, raceLost(tx.create(d, &d.ID, objectDoctor, diff(nil, d.DoctorFields)), licenseTaken)
+			return d, apierror.ConflictIfDuplicate(tx.create(d, &d.ID, objectDoctor, diff(nil, d.DoctorFields)), licenseTaken)
 		})
 		return err
 	})
@@ -91,7 +93,7 @@ func (db *DB) UpdateDoctor(ctx context.Context, by Actor, id int64, change Chang
 		changes := diff(&d.DoctorFields, in)
 		d.DoctorFields, d.UpdatedAt, d.Version = in, tx.Now, d.Version+1
 		d.index()
-		return raceLost(tx.update(&d, id, d.Version-1, objectDoctor, changes), licenseTaken)
+		return apierror.ConflictIfDuplicate(tx.update(&d, id, d.Version-1, objectDoctor, changes), licenseTaken)
 	})
 	return &d, err
 }
@@ -111,7 +113,7 @@ func (db *DB) DeleteDoctor(ctx context.Context, by Actor, id int64) error {
 				return err
 			}
 			if others > 0 {
-				return &Error{Code: Conflict, Detail: "This doctor is assigned to patients of other accounts. Only staff can delete it."}
+				return &apierror.Error{Code: apierror.Conflict, Detail: "This doctor is assigned to patients of other accounts. Only staff can delete it."}
 			}
 		}
 		if err := tx.hide(&Doctor{}, id); err != nil {
@@ -127,7 +129,7 @@ func (db *DB) DeleteDoctor(ctx context.Context, by Actor, id int64) error {
 // RestoreDoctor undoes a deletion, with the assignments that went with it. It is for staff.
 func (db *DB) RestoreDoctor(ctx context.Context, by Actor, id int64) (*Doctor, error) {
 	if !by.IsStaff {
-		return nil, ErrForbidden
+		return nil, apierror.ErrForbidden
 	}
 	var d Doctor
 	err := db.Write(ctx, by, func(tx *Tx) error {
@@ -136,7 +138,7 @@ func (db *DB) RestoreDoctor(ctx context.Context, by Actor, id int64) (*Doctor, e
 			return err
 		}
 		if err := tx.unhide(&Doctor{}, id); err != nil {
-			return raceLost(err, licenseTaken)
+			return apierror.ConflictIfDuplicate(err, licenseTaken)
 		}
 		if err := tx.record(ActionRestore, objectDoctor, id, Changes{}); err != nil {
 			return err
@@ -153,7 +155,7 @@ const licenseTaken = "A doctor with that license number already exists."
 
 // checkDoctor adds a taken licence number to what is wrong. The unique index decides; this only gives the client all
 // of its errors at once.
-func (tx *Tx) checkDoctor(self int64, in *DoctorFields, wrong Fields) error {
+func (tx *Tx) checkDoctor(self int64, in *DoctorFields, wrong apierror.Fields) error {
 	if in.LicenseNumber != "" && wrong["license_number"] == nil {
 		var taken int64
 		err := tx.Model(&Doctor{}).Where("license_number = ? AND license_number <> '' AND id <> ?", in.LicenseNumber, self).Count(&taken).Error
@@ -174,7 +176,7 @@ func (tx *Tx) lockOwnDoctor(d *Doctor, id int64, action string) error {
 		return err
 	}
 	if d.CreatedBy != tx.By.ID && !tx.By.IsStaff {
-		return ErrForbidden
+		return apierror.ErrForbidden
 	}
 	return tx.check(d.ETag())
 }

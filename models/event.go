@@ -13,6 +13,8 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
+
+	"healthcare/apierror"
 )
 
 // Event says who did what, when and from where. Events are only ever added; they are both the history of a record
@@ -266,10 +268,10 @@ func (db *DB) PatientHistory(ctx context.Context, by Actor, id int64, values url
 func (db *DB) DoctorHistory(ctx context.Context, by Actor, id int64, values url.Values) (*Page[HistoryEntry], error) {
 	var d Doctor
 	if err := take(db.read.WithContext(ctx), &d, "created_by", "", by.inHistory(where("id = ?", id))...); err != nil {
-		return nil, Classify(err)
+		return nil, apierror.FromDatabase(err)
 	}
 	if d.CreatedBy != by.ID && !by.IsStaff {
-		return nil, ErrForbidden
+		return nil, apierror.ErrForbidden
 	}
 	return list[HistoryEntry](ctx, db.read, by, historyList, values,
 		ofObject(objectDoctor, "?", id), where(inHistories))

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"gorm.io/gorm/clause"
+
+	"healthcare/apierror"
 )
 
 // IdempotencyKey remembers what a creation answered, for 24 hours, per account and route. It is stored in the
@@ -32,7 +34,7 @@ type Retry struct {
 
 func (r *Retry) replayed() bool { return r != nil && r.Replayed }
 
-var errKeyReused = &Error{Code: KeyReused, Detail: "This Idempotency-Key was used before with another body."}
+var errKeyReused = &apierror.Error{Code: apierror.KeyReused, Detail: "This Idempotency-Key was used before with another body."}
 
 // creation is how a creation is written: with a key to remember, that is more than one row.
 func (db *DB) creation(by Actor) func(context.Context, Actor, func(*Tx) error) error {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"healthcare/apierror"
 )
 
 // Page is one page of a list: a numbered one, which knows the length of the list, or one beside a cursor.
@@ -97,7 +99,7 @@ func where(sql string, args ...any) condition { return condition{sql, args} }
 // parse checks the parameters of a list; unknown ones are ignored, empty ones count as absent.
 func (l listing) parse(values url.Values) (query, error) {
 	q := query{page: 1, size: pageSize, column: l.newest, descending: true}
-	wrong := Fields{}
+	wrong := apierror.Fields{}
 	for name := range values {
 		if !utf8.ValidString(values.Get(name)) || strings.ContainsRune(values.Get(name), 0) {
 			wrong.Add(name, "Null characters and invalid UTF-8 are not allowed.")
@@ -132,7 +134,7 @@ func (l listing) parse(values url.Values) (query, error) {
 	return q, wrong.Err()
 }
 
-func (q *query) parseFilters(values url.Values, filters map[string]filter, wrong Fields) {
+func (q *query) parseFilters(values url.Values, filters map[string]filter, wrong apierror.Fields) {
 	for name, f := range filters {
 		value := values.Get(name)
 		if value == "" {
@@ -146,7 +148,7 @@ func (q *query) parseFilters(values url.Values, filters map[string]filter, wrong
 	}
 }
 
-func (q *query) parseCursor(values url.Values, wrong Fields) {
+func (q *query) parseCursor(values url.Values, wrong apierror.Fields) {
 	q.byCursor = values.Has("cursor")
 	word := values.Get("cursor")
 	if word == "" {
@@ -162,7 +164,7 @@ func (q *query) parseCursor(values url.Values, wrong Fields) {
 	q.cursor = c
 }
 
-func (q *query) parsePage(values url.Values, wrong Fields) {
+func (q *query) parsePage(values url.Values, wrong apierror.Fields) {
 	if s := values.Get("page_size"); s != "" {
 		n, ok := positive(s)
 		if !ok {

@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 	"gorm.io/gorm"
+
+	"healthcare/apierror"
 )
 
 // LoginFailure is one failed login. Account is a user's id or the hash of a name that no account has; Network is the
@@ -38,7 +40,7 @@ type Credentials struct {
 	Password string `json:"password" trim:"no" validate:"required"`
 }
 
-var errNoActiveAccount = &Error{Code: NoActiveAccount, Detail: "No active account found with the given credentials"}
+var errNoActiveAccount = &apierror.Error{Code: apierror.NoActiveAccount, Detail: "No active account found with the given credentials"}
 
 // Login opens a session for an active account. Whether the account is unknown, disabled or the password wrong makes
 // no difference, neither in the answer nor in its time nor in what is counted.
@@ -51,7 +53,7 @@ func (db *DB) Login(ctx context.Context, by Actor, change Change[Credentials]) (
 	username, email := Fold(norm.NFKC.String(in.Username)), Fold(in.Username)
 	err = db.read.WithContext(ctx).Where("username_key = ? OR email_key = ?", username, email).Take(&u).Error
 	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
-		return nil, Classify(err)
+		return nil, apierror.FromDatabase(err)
 	}
 	account := "name " + hashToken(username)
 	if u.ID != 0 {
@@ -100,7 +102,7 @@ func (db *DB) countFailure(ctx context.Context, by Actor, account string, answer
 		if err := tx.serialize("login " + account); err != nil {
 			return err
 		}
-		var locked *Error
+		var locked *apierror.Error
 		if err := checkLock(tx.DB, account, by.Network, tx.Now); errors.As(err, &locked) {
 			answer = locked
 		} else if err != nil {
@@ -140,7 +142,7 @@ func (tx *Tx) loginSucceeded(u *User) error {
 func checkLock(q *gorm.DB, account, network string, now time.Time) error {
 	var all []LoginFailure
 	if err := q.Where("account = ?", account).Order("at DESC, id DESC").Limit(accountFailures).Find(&all).Error; err != nil {
-		return Classify(err)
+		return apierror.FromDatabase(err)
 	}
 	var pair []LoginFailure
 	for _, f := range all {
@@ -156,7 +158,7 @@ func checkLock(q *gorm.DB, account, network string, now time.Time) error {
 		return nil
 	}
 	wait := int(until.Sub(now)/time.Second) + 1
-	return &Error{Code: Throttled, Detail: fmt.Sprintf("Too many failed logins. Try again in %d seconds.", wait), RetryAfter: wait}
+	return &apierror.Error{Code: apierror.Throttled, Detail: fmt.Sprintf("Too many failed logins. Try again in %d seconds.", wait), RetryAfter: wait}
 }
 
 // lockedUntil is when the lock ends that the newest n failures made, if they fell within the window.
@@ -179,7 +181,7 @@ func (db *DB) ChangePassword(ctx context.Context, by Actor, change Change[Passwo
 	var in PasswordChange
 	wrong := change.apply(&in)
 	if in.New != "" {
-		wrong.addAll("new_password", db.passwords.weaknesses(in.New, by.UserFields))
+		wrong.Add("new_password", db.passwords.weaknesses(in.New, by.UserFields)...)
 	}
 	if in.Current == "" {
 		return wrong.Err()
@@ -190,8 +192,8 @@ func (db *DB) ChangePassword(ctx context.Context, by Actor, change Change[Passwo
 	}
 	// What is known of the actor may be some seconds old.
 	u, err := db.SessionUser(ctx, by.SessionID, by.ID)
-	if errors.Is(err, ErrNotFound) {
-		return ErrSessionEnded
+	if errors.Is(err, apierror.ErrNotFound) {
+		return apierror.ErrSessionEnded
 	}
 	if err != nil {
 		return err

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"healthcare/apierror"
 )
 
 // Mapping assigns a doctor to a patient.
@@ -144,7 +146,7 @@ func (db *DB) doctorsOf(ctx context.Context, by Actor, patient int64, values url
 func assignedAsOf(day string) (condition, error) {
 	start, err := time.Parse(time.DateOnly, day)
 	if err != nil || start.Year() < 1 {
-		return condition{}, Fields{"as_of": {"Date has wrong format. Use one of these formats instead: YYYY-MM-DD."}}.Err()
+		return condition{}, apierror.Fields{"as_of": {"Date has wrong format. Use one of these formats instead: YYYY-MM-DD."}}.Err()
 	}
 	end := start.Add(24*time.Hour - time.Microsecond)
 	of := ofObject(objectMapping, "mappings.id")

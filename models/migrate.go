@@ -12,8 +12,8 @@ import (
 // migrationLock is the key of PostgreSQL's advisory lock that one instance at a time migrates under.
 const migrationLock = 0x636c696e6963 // "clinic"
 
-// tables, each after those it refers to.
-var tables = []any{&User{}, &Session{}, &RefreshToken{}, &LoginFailure{}, &Patient{}, &Doctor{}, &Mapping{}, &Event{}, &Seal{}, &IdempotencyKey{}}
+// Tables are all models, each after those it refers to.
+var Tables = []any{&User{}, &Session{}, &RefreshToken{}, &LoginFailure{}, &Patient{}, &Doctor{}, &Mapping{}, &Event{}, &Seal{}, &IdempotencyKey{}}
 
 // replaced are indexes of earlier versions that others do the work of now.
 var replaced = []string{"patients_owner_created", "patients_created", "doctors_created", "mappings_owner_created", "mappings_created", "events_object"}
@@ -59,7 +59,7 @@ func migrateSQLite(ctx context.Context, path string) (err error) {
 }
 
 func migrate(g *gorm.DB) error {
-	if err := g.AutoMigrate(tables...); err != nil {
+	if err := g.AutoMigrate(Tables...); err != nil {
 		return fmt.Errorf("migration: %w", err)
 	}
 	for _, index := range replaced {

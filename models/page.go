@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"gorm.io/gorm"
+
+	"healthcare/apierror"
 )
 
 // list finds one page of a list, of the rows that scope lets through.
@@ -19,7 +21,7 @@ func list[T any](ctx context.Context, db *gorm.DB, by Actor, l listing, values u
 		return nil, errNoPage
 	}
 	if q.deleted && !by.IsStaff {
-		return nil, ErrForbidden
+		return nil, apierror.ErrForbidden
 	}
 	if l.deletable {
 		shown := ".deleted_at IS NULL"
@@ -68,7 +70,7 @@ type counted[T any] struct {
 	Total int64
 }
 
-var errNoPage = &Error{Code: NotFound, Detail: "Invalid page.", Fields: Fields{"page": {"There is no such page."}}}
+var errNoPage = &apierror.Error{Code: apierror.NotFound, Detail: "Invalid page.", Fields: apierror.Fields{"page": {"There is no such page."}}}
 
 // numbered finds a page by its number, and the length of the list in the same query. A short list is counted only if
 // it fills the page.
@@ -80,7 +82,7 @@ func numbered[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[
 		sql, args := from(l.table, l.joins, append(slices.Clip(scope), q.where...)...)
 		rows, err := find[T](db, "SELECT "+l.columns+sql+orderBy(q.column, l.table, q.descending, q.size), args...)
 		if err != nil {
-			return nil, Classify(err)
+			return nil, apierror.FromDatabase(err)
 		}
 		if len(rows) < q.size {
 			return pageOf(q, append([]T{}, rows...), int64(len(rows))), nil
@@ -89,7 +91,7 @@ func numbered[T any](db *gorm.DB, l listing, q query, scope []condition) (*Page[
 	sql, args := build(db, q, scope)
 	found, err := find[counted[T]](db, sql, args...)
 	if err != nil {
-		return nil, Classify(err)
+		return nil, apierror.FromDatabase(err)
 	}
 	if len(found) == 0 && q.page > 1 {
 		return nil, errNoPage

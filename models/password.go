@@ -14,6 +14,7 @@ import (
 	"github.com/alexedwards/argon2id"
 	"golang.org/x/crypto/argon2"
 
+	"healthcare/apierror"
 	"healthcare/config"
 )
 
@@ -43,7 +44,7 @@ func (p *passwords) slot(ctx context.Context) (release func(), err error) {
 	case p.slots <- struct{}{}:
 		return func() { <-p.slots }, nil
 	case <-ctx.Done():
-		return nil, &Error{Code: Unavailable, Detail: "Too many logins at once. Try again soon.", RetryAfter: 2}
+		return nil, &apierror.Error{Code: apierror.Unavailable, Detail: "Too many logins at once. Try again soon.", RetryAfter: 2}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"healthcare/apierror"
 )
 
 // Patient is seen by the account that created it, and by staff.
@@ -160,8 +162,8 @@ func (tx *Tx) changePatient(p *Patient, change Change[PatientUpdate]) (bool, err
 }
 
 // handOver moves a patient's assignments to a new owner, removed ones too.
-func (tx *Tx) handOver(patient, owner int64, wrong Fields) error {
-	err := wrong.exists("created_by", owner, lockShared(tx, &User{}, owner, where("is_active")))
+func (tx *Tx) handOver(patient, owner int64, wrong apierror.Fields) error {
+	err := exists(wrong, "created_by", owner, lockShared(tx, &User{}, owner, where("is_active")))
 	if err != nil || len(wrong) > 0 {
 		return err
 	}
@@ -192,7 +194,7 @@ func (db *DB) DeletePatient(ctx context.Context, by Actor, id int64) error {
 // RestorePatient undoes a deletion, with the assignments that went with it. It is for staff.
 func (db *DB) RestorePatient(ctx context.Context, by Actor, id int64) (*Patient, error) {
 	if !by.IsStaff {
-		return nil, ErrForbidden
+		return nil, apierror.ErrForbidden
 	}
 	var p Patient
 	var restored bool

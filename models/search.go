@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"gorm.io/gorm"
+
+	"healthcare/apierror"
 )
 
 // searched are the tables whose search_text has an index of its three-letter pieces: a search for a word of three
@@ -44,7 +46,7 @@ func indexSearchPostgres(g *gorm.DB, table, with string) error {
 	}
 	err := errors.Join(g.Exec("CREATE EXTENSION IF NOT EXISTS pg_trgm").Error, g.Exec("CREATE EXTENSION IF NOT EXISTS btree_gin").Error)
 	if err != nil {
-		slog.Warn("searches have no index: the extensions pg_trgm and btree_gin cannot be created", "table", table, "sqlstate", pgState(err))
+		slog.Warn("searches have no index: the extensions pg_trgm and btree_gin cannot be created", "table", table, "sqlstate", apierror.SQLState(err))
 		return nil
 	}
 	// A short list of pending entries keeps searches quick while many rows are added.

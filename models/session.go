@@ -13,6 +13,8 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"healthcare/apierror"
 )
 
 // Session is one sign-in of an account, from login to logout. LastUsedAt is when it was opened or last refreshed.
@@ -55,7 +57,7 @@ type Verification struct {
 	Token string `json:"token" validate:"required"`
 }
 
-var errRefreshNotValid = &Error{Code: TokenNotValid, Detail: "Token is invalid or expired"}
+var errRefreshNotValid = &apierror.Error{Code: apierror.TokenNotValid, Detail: "Token is invalid or expired"}
 
 func (tx *Tx) openSession(u *User, ttl time.Duration) (*SignIn, error) {
 	s := Session{
@@ -155,7 +157,7 @@ func (db *DB) SessionUser(ctx context.Context, session, user int64) (*User, erro
 	var u User
 	err := db.read.WithContext(ctx).Joins("JOIN sessions ON sessions.user_id = users.id").
 		Where("sessions.id = ? AND sessions.ended_at IS NULL AND users.id = ? AND users.is_active", session, user).Take(&u).Error
-	return &u, Classify(err)
+	return &u, apierror.FromDatabase(err)
 }
 
 // Revocations counts what has ended sessions or changed accounts through this instance. What was known of an account

@@ -7,6 +7,8 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 	"gorm.io/gorm"
+
+	"healthcare/apierror"
 )
 
 var userList = listing{
@@ -23,7 +25,7 @@ var userList = listing{
 // Users lists the accounts, for staff.
 func (db *DB) Users(ctx context.Context, by Actor, values url.Values) (*Page[User], error) {
 	if !by.IsStaff {
-		return nil, ErrForbidden
+		return nil, apierror.ErrForbidden
 	}
 	return list[User](ctx, db.read, by, userList, values)
 }
@@ -31,11 +33,11 @@ func (db *DB) Users(ctx context.Context, by Actor, values url.Values) (*Page[Use
 // User finds one account, for staff.
 func (db *DB) User(ctx context.Context, by Actor, id int64) (*User, error) {
 	if !by.IsStaff {
-		return nil, ErrForbidden
+		return nil, apierror.ErrForbidden
 	}
 	var u User
 	err := db.read.WithContext(ctx).Where("id = ?", id).Take(&u).Error
-	return &u, Classify(err)
+	return &u, apierror.FromDatabase(err)
 }
 
 // Standing is what staff decide of an account.
@@ -48,7 +50,7 @@ type Standing struct {
 // disabled account's sessions end.
 func (db *DB) UpdateUser(ctx context.Context, by Actor, id int64, change Change[Standing]) (*User, error) {
 	if !by.IsStaff {
-		return nil, ErrForbidden
+		return nil, apierror.ErrForbidden
 	}
 	var u User
 	err := db.revoke(ctx, by, func(tx *Tx) error {
@@ -71,7 +73,7 @@ func (db *DB) UpdateUser(ctx context.Context, by Actor, id int64, change Change[
 			return err
 		}
 		if staff == 0 {
-			return &Error{Code: Conflict, Detail: "This is the last active staff account: it can be neither disabled nor demoted."}
+			return &apierror.Error{Code: apierror.Conflict, Detail: "This is the last active staff account: it can be neither disabled nor demoted."}
 		}
 		if u.IsActive {
 			return nil
@@ -100,7 +102,7 @@ func (tx *Tx) liftLocks(user int64) error {
 
 // CreateAdmin opens a staff account, from the command line.
 func (db *DB) CreateAdmin(ctx context.Context, in Registration) (*User, error) {
-	return db.register(ctx, Actor{}, func(r *Registration) Fields { *r = in; return Fields{} }, true)
+	return db.register(ctx, Actor{}, func(r *Registration) apierror.Fields { *r = in; return apierror.Fields{} }, true)
 }
 
 // SetPassword sets an account's password from the command line, ends its sessions and lifts its locks.
@@ -113,8 +115,8 @@ func (db *DB) SetPassword(ctx context.Context, username, password string) error 
 	if err != nil {
 		return err
 	}
-	wrong := Fields{}
-	wrong.addAll("password", db.passwords.weaknesses(password, u.UserFields))
+	wrong := apierror.Fields{}
+	wrong.Add("password", db.passwords.weaknesses(password, u.UserFields)...)
 	if err := wrong.Err(); err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
+
+	"healthcare/apierror"
 )
 
 // Actor is who asks: an account, and the request that it asks with.
@@ -60,10 +62,10 @@ func (db *DB) Write(ctx context.Context, by Actor, fn func(tx *Tx) error) error 
 			tx = &Tx{DB: g, By: by, Now: now()}
 			return fn(tx)
 		})
-		if sqliteCode(err) != 0 {
+		if apierror.SQLiteCode(err) != 0 {
 			db.rollBack(ctx)
 		}
-		if try < 5 && isRetryable(err) {
+		if try < 5 && apierror.IsRetryable(err) {
 			continue
 		}
 		return db.written(tx, err)
@@ -84,7 +86,7 @@ func (db *DB) WriteOne(ctx context.Context, by Actor, fn func(tx *Tx) error) err
 	if db.write.Name() == "postgres" {
 		for range 3 {
 			tx := &Tx{DB: db.write.WithContext(ctx), By: by, Now: now(), single: true}
-			if err := fn(tx); !errors.Is(err, errStale) && !isRetryable(err) {
+			if err := fn(tx); !errors.Is(err, errStale) && !apierror.IsRetryable(err) {
 				return db.written(tx, err)
 			}
 		}
@@ -97,7 +99,7 @@ func (db *DB) written(tx *Tx, err error) error {
 	if err != nil && tx != nil && tx.attempt != nil {
 		return db.audited(*tx.attempt, err)
 	}
-	return Classify(err)
+	return apierror.FromDatabase(err)
 }
 
 // rollBack ends what a failed COMMIT may have left open on SQLite's one writing connection, as its documentation
@@ -131,7 +133,7 @@ func (tx *Tx) check(etag string) error {
 	if tx.By.IfMatch == "" || Matches(tx.By.IfMatch, etag) {
 		return nil
 	}
-	return &Error{Code: PreconditionFailed, Detail: "Somebody else has changed this meanwhile. Get it again, then repeat your change."}
+	return &apierror.Error{Code: apierror.PreconditionFailed, Detail: "Somebody else has changed this meanwhile. Get it again, then repeat your change."}
 }
 
 // ETag spells a version as an entity tag.

@@ -6,6 +6,8 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 	"gorm.io/gorm"
+
+	"healthcare/apierror"
 )
 
 // User is an account. Usernames and e-mails are unique in their folded forms.
@@ -50,9 +52,9 @@ func (db *DB) register(ctx context.Context, by Actor, change Change[Registration
 	var in Registration
 	wrong := change(&in)
 	in.Username = norm.NFKC.String(in.Username)
-	wrong.check(in)
+	checkTags(wrong, in)
 	if in.Password != "" {
-		wrong.addAll("password", db.passwords.weaknesses(in.Password, in.UserFields))
+		wrong.Add("password", db.passwords.weaknesses(in.Password, in.UserFields)...)
 	}
 	if err := takenUser(db.read.WithContext(ctx), 0, in.UserFields, wrong); err != nil {
 		return nil, err
@@ -68,14 +70,14 @@ func (db *DB) register(ctx context.Context, by Actor, change Change[Registration
 	err = db.Write(ctx, by, func(tx *Tx) error {
 		u = &User{UserFields: in.UserFields, PasswordHash: hash, IsActive: true, IsStaff: staff, CreatedAt: tx.Now, UpdatedAt: tx.Now}
 		u.index()
-		return raceLost(tx.Create(u).Error, "A user with that username or email already exists.")
+		return apierror.ConflictIfDuplicate(tx.Create(u).Error, "A user with that username or email already exists.")
 	})
 	return u, err
 }
 
 // takenUser adds to wrong what another account has already. The unique indexes decide; this only gives the client
 // all of its errors at once.
-func takenUser(q *gorm.DB, self int64, in UserFields, wrong Fields) error {
+func takenUser(q *gorm.DB, self int64, in UserFields, wrong apierror.Fields) error {
 	var others []User
 	err := q.Select("username_key", "email_key").
 		Where("(username_key = ? OR email_key = ?) AND id <> ?", Fold(in.Username), Fold(in.Email), self).Find(&others).Error
@@ -87,15 +89,7 @@ func takenUser(q *gorm.DB, self int64, in UserFields, wrong Fields) error {
 			wrong.Add("email", "A user with that email already exists.")
 		}
 	}
-	return Classify(err)
-}
-
-// raceLost turns the refusal of a unique index into a conflict.
-func raceLost(err error, detail string) error {
-	if isDuplicate(err) {
-		return &Error{Code: Conflict, Detail: detail}
-	}
-	return err
+	return apierror.FromDatabase(err)
 }
 
 // UpdateProfile applies change to the actor's own account.
@@ -115,7 +109,7 @@ func (db *DB) UpdateProfile(ctx context.Context, by Actor, change Change[Profile
 		}
 		u.ProfileFields, u.UpdatedAt = in, tx.Now
 		u.index()
-		return raceLost(tx.store(&u), "A user with that email already exists.")
+		return apierror.ConflictIfDuplicate(tx.store(&u), "A user with that email already exists.")
 	})
 	return &u, err
 }

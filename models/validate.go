@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/go-playground/validator/v10"
+
+	"healthcare/apierror"
 )
 
 var validate = newValidator()
@@ -35,8 +37,8 @@ func born(day string) bool {
 }
 
 // Validate checks the `validate` tags of a struct and returns what is wrong, in DRF's words.
-func Validate(in any) Fields {
-	wrong := Fields{}
+func Validate(in any) apierror.Fields {
+	wrong := apierror.Fields{}
 	var failed validator.ValidationErrors
 	if errors.As(validate.Struct(in), &failed) {
 		for _, f := range failed {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"healthcare/apierror"
 	"healthcare/config"
 	"healthcare/controllers"
 	"healthcare/middleware"
@@ -133,7 +134,7 @@ func engine(cfg *config.Config, log *slog.Logger) (*gin.Engine, error) {
 		middleware.Forwarded(cfg.TrustedProxies),
 		middleware.Timeout(cfg.RequestTimeout),
 	)
-	r.NoRoute(middleware.Handle(func(*gin.Context) error { return models.ErrNotFound }))
+	r.NoRoute(middleware.Handle(func(*gin.Context) error { return apierror.ErrNotFound }))
 	r.NoMethod(middleware.Handle(noMethod))
 	return r, nil
 }
@@ -151,7 +152,7 @@ func noMethod(c *gin.Context) error {
 		c.Status(http.StatusNoContent)
 		return nil
 	}
-	return &models.Error{Code: models.MethodNotAllowed, Detail: "Method not allowed. This path has: " + strings.Join(allowed, ", ") + "."}
+	return &apierror.Error{Code: apierror.MethodNotAllowed, Detail: "Method not allowed. This path has: " + strings.Join(allowed, ", ") + "."}
 }
 
 // canonical lets a path be written with or without its trailing slash, without a redirect (which would lose the body

@@ -15,15 +15,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"healthcare/backup"
 	"healthcare/config"
-	"healthcare/models"
 )
 
 func silent(int64, int64) {}
 
-func (api *API) backUp(file string) *models.Manifest {
+func (api *API) backUp(file string) *backup.Manifest {
 	api.t.Helper()
-	m, err := models.Backup(api.t.Context(), api.Config, file, silent)
+	m, err := backup.Create(api.t.Context(), api.Config, file, silent)
 	require.NoError(api.t, err)
 	return m
 }
@@ -68,7 +68,7 @@ func TestABackupMadeUnderLoadRestoresWhatItTells(t *testing.T) {
 		}
 		file := filepath.Join(t.TempDir(), "backup.zip")
 		var steps []int64
-		made, err := models.Backup(t.Context(), api.Config, file, func(done, of int64) { steps = append(steps, done, of) })
+		made, err := backup.Create(t.Context(), api.Config, file, func(done, of int64) { steps = append(steps, done, of) })
 		close(done)
 		writers.Wait()
 		require.NoError(t, err)
@@ -86,12 +86,12 @@ func TestABackupMadeUnderLoadRestoresWhatItTells(t *testing.T) {
 		require.NoError(t, err)
 		assert.Len(t, entries, 1, "nothing else is left behind")
 
-		checked, err := models.CheckBackup(t.Context(), api.Config, file, silent)
+		checked, err := backup.Check(t.Context(), api.Config, file, silent)
 		require.NoError(t, err)
 		assert.Equal(t, made, checked)
 
 		target := api.elsewhere()
-		restored, err := models.Restore(t.Context(), target, file, silent)
+		restored, err := backup.Restore(t.Context(), target, file, silent)
 		require.NoError(t, err)
 		assert.Equal(t, made, restored)
 		t.Run("the restored", func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestABackupMadeUnderLoadRestoresWhatItTells(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, made.Tables["seals"].Rows, report.Seals)
 		})
-		_, err = models.Restore(t.Context(), target, file, silent)
+		_, err = backup.Restore(t.Context(), target, file, silent)
 		require.ErrorContains(t, err, "not empty")
 	})
 }
@@ -120,14 +120,14 @@ func TestABackupNeverReplacesAFileNorARestoreADatabase(t *testing.T) {
 		api.backUp(file)
 		content, err := os.ReadFile(file)
 		require.NoError(t, err)
-		_, err = models.Backup(t.Context(), api.Config, file, silent)
+		_, err = backup.Create(t.Context(), api.Config, file, silent)
 		require.ErrorContains(t, err, "exists already")
 		again, err := os.ReadFile(file)
 		require.NoError(t, err)
 		assert.True(t, bytes.Equal(content, again))
 
 		ana.newPatient("Bo")
-		_, err = models.Restore(t.Context(), api.Config, file, silent)
+		_, err = backup.Restore(t.Context(), api.Config, file, silent)
 		require.ErrorContains(t, err, "not empty")
 		ana.Get(at("patients", p)).Expect(http.StatusOK)
 		assert.Equal(t, 2, api.count("SELECT count(*) FROM patients"))
@@ -157,10 +157,10 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 		} {
 			file := filepath.Join(dir, "damaged.zip")
 			require.NoError(t, os.WriteFile(file, damaged, 0o600))
-			_, err := models.CheckBackup(t.Context(), api.Config, file, silent)
+			_, err := backup.Check(t.Context(), api.Config, file, silent)
 			require.Error(t, err, name)
 			target := api.elsewhere()
-			_, err = models.Restore(t.Context(), target, file, silent)
+			_, err = backup.Restore(t.Context(), target, file, silent)
 			require.Error(t, err, name)
 			if !api.isPostgres() {
 				assert.NoFileExists(t, target.Database.SQLite, name)
@@ -172,7 +172,7 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 			}
 			require.Eventually(t, none, waitLimit, 10*time.Millisecond, "a database of a check is left behind")
 		}
-		_, err = models.CheckBackup(t.Context(), api.Config, filepath.Join(dir, "missing.zip"), silent)
+		_, err = backup.Check(t.Context(), api.Config, filepath.Join(dir, "missing.zip"), silent)
 		require.Error(t, err)
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"healthcare/models"
+	"healthcare/backup"
 )
 
 func TestABackupOfTheOtherDatabaseIsToldInWords(t *testing.T) {
@@ -24,11 +24,11 @@ func TestABackupOfTheOtherDatabaseIsToldInWords(t *testing.T) {
 	}
 	for _, do := range []func(api *API, file string) error{
 		func(api *API, file string) error {
-			_, err := models.CheckBackup(t.Context(), api.Config, file, silent)
+			_, err := backup.Check(t.Context(), api.Config, file, silent)
 			return err
 		},
 		func(api *API, file string) error {
-			_, err := models.Restore(t.Context(), api.elsewhere(), file, silent)
+			_, err := backup.Restore(t.Context(), api.elsewhere(), file, silent)
 			return err
 		},
 	} {
@@ -61,7 +61,7 @@ func TestMissingToolsAreToldInWords(t *testing.T) {
 		return
 	}
 	api := start(t, baseConfig(freshPostgres(t)))
-	_, err := models.Backup(t.Context(), api.Config, filepath.Join(t.TempDir(), "backup.zip"), silent)
+	_, err := backup.Create(t.Context(), api.Config, filepath.Join(t.TempDir(), "backup.zip"), silent)
 	require.ErrorContains(t, err, "pg_dump is not installed")
 	require.ErrorContains(t, err, "postgresql-client")
 }
@@ -83,7 +83,7 @@ func TestTheToolsGetThePasswordThroughTheirEnvironment(t *testing.T) {
 	}
 	u.User = url.UserPassword(u.User.Username(), "s3cret pass")
 	cfg.Database.Postgres = u.String()
-	_, err = models.Backup(t.Context(), cfg, filepath.Join(dir, "backup.zip"), silent)
+	_, err = backup.Create(t.Context(), cfg, filepath.Join(dir, "backup.zip"), silent)
 	require.ErrorContains(t, err, "out of order")
 	assert.NotContains(t, err.Error(), "s3cret")
 	args, err := os.ReadFile(filepath.Join(dir, "args"))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"healthcare/apierror"
 	"healthcare/models"
 	"healthcare/routes"
 )
@@ -46,9 +47,9 @@ func BenchmarkSessionCheck(b *testing.B) {
 			require.NoError(b, err)
 			var in *models.SignIn
 			for range 1000 { // so that the look-up has something to look through
-				in, err = db.Login(b.Context(), models.Actor{User: *user}, func(in *models.Credentials) models.Fields {
+				in, err = db.Login(b.Context(), models.Actor{User: *user}, func(in *models.Credentials) apierror.Fields {
 					*in = models.Credentials{Username: "ana", Password: password}
-					return models.Fields{}
+					return apierror.Fields{}
 				})
 				require.NoError(b, err)
 			}

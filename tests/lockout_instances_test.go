@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"healthcare/apierror"
 	"healthcare/models"
 )
 
@@ -96,16 +97,16 @@ func TestAGuessIsCountedAlsoWhenTheClientHangsUp(t *testing.T) {
 	ctx, hangUp := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		_, err := api.DB.Login(ctx, models.Actor{Network: "192.0.2.1"}, func(in *models.Credentials) models.Fields {
+		_, err := api.DB.Login(ctx, models.Actor{Network: "192.0.2.1"}, func(in *models.Credentials) apierror.Fields {
 			*in = models.Credentials{Username: "ana", Password: "a wrong guess"}
-			return models.Fields{}
+			return apierror.Fields{}
 		})
 		ended <- err
 	}()
 	require.Eventually(t, waiting, waitLimit, time.Millisecond)
 	hangUp()
 	release()
-	assert.ErrorContains(t, <-ended, string(models.NoActiveAccount))
+	assert.ErrorContains(t, <-ended, string(apierror.NoActiveAccount))
 	assert.Equal(t, 1, api.failures())
 }
 

@@ -1,4 +1,5 @@
-package models
+// Package backup writes, checks and restores backups of either database, for the command line. Begin with Create.
+package backup
 
 import (
 	"archive/zip"
@@ -51,8 +52,8 @@ func (m *Manifest) Rows() (n int64) {
 // Progress is told how much of some long work is done.
 type Progress func(done, of int64)
 
-// Backup writes the configured database into a new file while servers go on using it.
-func Backup(ctx context.Context, cfg *config.Config, file string, progress Progress) (*Manifest, error) {
+// Create writes the configured database into a new file while servers go on using it.
+func Create(ctx context.Context, cfg *config.Config, file string, progress Progress) (*Manifest, error) {
 	if _, err := os.Stat(file); err == nil {
 		return nil, fmt.Errorf("%s exists already; a backup never replaces a file", file)
 	}
@@ -62,7 +63,7 @@ func Backup(ctx context.Context, cfg *config.Config, file string, progress Progr
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	data := filepath.Join(dir, backupData)
-	m := &Manifest{MadeAt: now(), Kind: kindOf(cfg)}
+	m := &Manifest{MadeAt: time.Now().UTC().Truncate(time.Microsecond), Kind: kindOf(cfg)}
 	if m.Kind == "postgres" {
 		m.Tables, err = dumpPostgres(ctx, cfg.Database.Postgres, data, progress)
 	} else {
@@ -172,9 +173,9 @@ func Restore(ctx context.Context, cfg *config.Config, file string, progress Prog
 	return m, os.Rename(data, path)
 }
 
-// CheckBackup restores a backup into a throw-away database and compares every table with the manifest: into a
+// Check restores a backup into a throw-away database and compares every table with the manifest: into a
 // temporary file, or beside the configured database on the same PostgreSQL server.
-func CheckBackup(ctx context.Context, cfg *config.Config, file string, progress Progress) (*Manifest, error) {
+func Check(ctx context.Context, cfg *config.Config, file string, progress Progress) (*Manifest, error) {
 	dir, err := os.MkdirTemp("", "healthcare-check-*")
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package models
+package backup
 
 import (
 	"context"
@@ -7,12 +7,14 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"gorm.io/gorm/schema"
+
+	"healthcare/models"
 )
 
 type querier interface {
@@ -22,13 +24,15 @@ type querier interface {
 // sum counts and hashes every table, row by row in the order of its primary key.
 func sum(ctx context.Context, q querier, progress Progress) (map[string]TableSum, error) {
 	sums := map[string]TableSum{}
-	for i, table := range tables {
-		s := schemaOfType(reflect.TypeOf(table).Elem())
-		var err error
+	for i, model := range models.Tables {
+		s, err := schema.Parse(model, &sync.Map{}, schema.NamingStrategy{})
+		if err != nil {
+			return nil, err
+		}
 		if sums[s.Table], err = sumTable(ctx, q, s); err != nil {
 			return nil, fmt.Errorf("table %s: %w", s.Table, err)
 		}
-		progress(int64(i+1), int64(len(tables)))
+		progress(int64(i+1), int64(len(models.Tables)))
 	}
 	return sums, nil
 }

@@ -1,0 +1,96 @@
+package apierror
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"net"
+	"strings"
+
+	gosqlite "github.com/glebarez/go-sqlite"
+	"github.com/jackc/pgx/v5/pgconn"
+	"gorm.io/gorm"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// FromDatabase turns an error of the database into one that a client may see. It leaves every other error as it is.
+func FromDatabase(err error) error {
+	var known *Error
+	switch {
+	case err == nil, errors.As(err, &known):
+		return err
+	case errors.Is(err, gorm.ErrRecordNotFound):
+		return ErrNotFound
+	case isUnavailable(err):
+		return &Error{Code: Unavailable, Detail: "The database does not answer. Try again soon.", RetryAfter: 2}
+	}
+	return err
+}
+
+// SQLState is the SQLSTATE of an error of PostgreSQL's, "" for any other error.
+func SQLState(err error) string {
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		return pe.Code
+	}
+	return ""
+}
+
+// SQLiteCode is the result code of an error of SQLite's (https://sqlite.org/rescode.html), 0 for any other error.
+func SQLiteCode(err error) int {
+	var se *gosqlite.Error
+	if errors.As(err, &se) {
+		return se.Code()
+	}
+	return 0
+}
+
+// IsDuplicate tells whether a unique index refused the row.
+func IsDuplicate(err error) bool {
+	code := SQLiteCode(err)
+	return SQLState(err) == "23505" || code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+}
+
+// ConflictIfDuplicate makes a conflict of the refusal of a unique index.
+func ConflictIfDuplicate(err error, detail string) error {
+	if IsDuplicate(err) {
+		return &Error{Code: Conflict, Detail: detail}
+	}
+	return err
+}
+
+// IsRetryable tells whether the transaction lost to another one and may succeed when it runs again. It also may when
+// it met what a failed COMMIT had left open: that is rolled back by now.
+func IsRetryable(err error) bool {
+	switch SQLState(err) {
+	case "40001", "40P01": // serialization failure, deadlock
+		return true
+	}
+	return SQLiteCode(err) == sqlite3.SQLITE_ERROR && strings.Contains(err.Error(), "within a transaction")
+}
+
+// isUnavailable tells whether the database is away, shutting down, full or read-only, whether it did not answer in
+// time, or whether nobody waits for its answer any more.
+func isUnavailable(err error) bool {
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return true // whatever the server says to a refused login
+	}
+	if state := SQLState(err); state != "" {
+		switch state[:2] {
+		case "08", "40", "53", "58": // connection, lost to others too often, resources, system
+			return true
+		}
+		return strings.HasPrefix(state, "57") || state == "25006" // shutting down, cancelled; read-only
+	}
+	switch SQLiteCode(err) & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
+		sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_INTERRUPT:
+		return true
+	}
+	var network net.Error
+	return errors.As(err, &network) || pgconn.Timeout(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone) || // the time ended before the commit
+		errors.Is(err, net.ErrClosed) || strings.Contains(err.Error(), "conn closed") || strings.Contains(err.Error(), "unexpected EOF")
+}
