@@ -136,10 +136,9 @@ func (s seeds) mappingRows(yield func([]any) bool) {
 func (s seeds) eventRows(yield func([]any) bool) {
 	random := s.random()
 	for n := 1; n <= s.patients; n++ {
-		changes := models.Changes{"name": {To: person(random, n)}, "gender": {To: "female"}, "phone": {To: "+44 20 7946 0000"}}
-		text, _ := changes.Value() // of strings: cannot fail
+		changes := models.NewChanges(map[string]models.FromTo{"name": {To: person(random, n)}, "gender": {To: "female"}, "phone": {To: "+44 20 7946 0000"}})
 		row := []any{
-			s.at(n, s.patients), s.of(s.size, n), models.ActionCreate, "patient", int64(n), int64(n), text, "127.0.0.1", "ok",
+			s.at(n, s.patients), s.of(s.size, n), models.ActionCreate, "patient", int64(n), int64(n), string(changes), "127.0.0.1", "ok",
 			fmt.Sprintf("seed-%d", n),
 		}
 		if !yield(row) {

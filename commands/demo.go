@@ -83,7 +83,7 @@ func registerDemo(ctx context.Context, db *models.DB) (*models.User, error) {
 }
 
 // to makes a change whose outcome is value.
-func to[T any](value T) models.Change[T] {
+func to[T any](value T) models.Bind[T] {
 	return func(in *T) apierror.Fields { *in = value; return apierror.Fields{} }
 }
 

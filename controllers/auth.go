@@ -28,7 +28,7 @@ func (a Auth) Register(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	user, err := a.DB.Register(c.Request.Context(), middleware.Actor(c), whole[models.User, models.Registration](b))
+	user, err := a.DB.Register(c.Request.Context(), middleware.Actor(c), bindAll[models.User, models.Registration](b))
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (a Auth) Login(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	in, err := a.DB.Login(c.Request.Context(), middleware.Actor(c), whole[models.Credentials, models.Credentials](b))
+	in, err := a.DB.Login(c.Request.Context(), middleware.Actor(c), bindAll[models.Credentials, models.Credentials](b))
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (a Auth) Refresh(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	in, err := a.DB.Refresh(c.Request.Context(), middleware.Actor(c), whole[models.RefreshRequest, models.RefreshRequest](b))
+	in, err := a.DB.Refresh(c.Request.Context(), middleware.Actor(c), bindAll[models.RefreshRequest, models.RefreshRequest](b))
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (a Auth) Verify(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	in, err := models.Read(whole[models.Verification, models.Verification](b))
+	in, err := bindAll[models.Verification, models.Verification](b).Read()
 	if err != nil {
 		return err
 	}
@@ -108,8 +108,8 @@ func (a Auth) Password(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	change := whole[models.PasswordChange, models.PasswordChange](b)
-	if err := a.DB.ChangePassword(c.Request.Context(), middleware.Actor(c), change); err != nil {
+	bind := bindAll[models.PasswordChange, models.PasswordChange](b)
+	if err := a.DB.ChangePassword(c.Request.Context(), middleware.Actor(c), bind); err != nil {
 		return err
 	}
 	c.Status(http.StatusNoContent)
@@ -134,7 +134,7 @@ func (a Auth) UpdateMe(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	user, err := a.DB.UpdateProfile(c.Request.Context(), middleware.Actor(c), partial[models.User, models.ProfileFields](b))
+	user, err := a.DB.UpdateProfile(c.Request.Context(), middleware.Actor(c), bindGiven[models.User, models.ProfileFields](b))
 	if err != nil {
 		return err
 	}

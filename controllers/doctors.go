@@ -14,7 +14,7 @@ type shownDoctor = models.AssignedDoctor
 
 // Create answers POST /api/doctors/.
 func (d Doctors) Create(c *gin.Context) error {
-	return create(c, whole[shownDoctor, models.DoctorFields], d.DB.CreateDoctor)
+	return create(c, bindAll[shownDoctor, models.DoctorFields], d.DB.CreateDoctor)
 }
 
 // List answers GET /api/doctors/.
@@ -25,12 +25,12 @@ func (d Doctors) Retrieve(c *gin.Context) error { return retrieve(c, d.DB.Doctor
 
 // Replace answers PUT /api/doctors/<id>/.
 func (d Doctors) Replace(c *gin.Context) error {
-	return update(c, whole[shownDoctor, models.DoctorFields], d.DB.UpdateDoctor)
+	return update(c, bindAll[shownDoctor, models.DoctorFields], d.DB.UpdateDoctor)
 }
 
 // Update answers PATCH /api/doctors/<id>/.
 func (d Doctors) Update(c *gin.Context) error {
-	return update(c, partial[shownDoctor, models.DoctorFields], d.DB.UpdateDoctor)
+	return update(c, bindGiven[shownDoctor, models.DoctorFields], d.DB.UpdateDoctor)
 }
 
 // Delete answers DELETE /api/doctors/<id>/.

@@ -9,7 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"healthcare/apierror"
-	"healthcare/models"
+	"healthcare/listing"
 )
 
 // pathID reads the number in a path. What is no number that an id could be does not exist.
@@ -47,7 +47,7 @@ func wrongPairs(query string) apierror.Fields {
 }
 
 // sendPage answers with a page and the absolute URLs of its neighbours, which keep the other parameters.
-func sendPage[T any](c *gin.Context, page *models.Page[T], values url.Values) {
+func sendPage[T any](c *gin.Context, page *listing.Page[T], values url.Values) {
 	if page.Number == 0 {
 		page.Next = cursorURL(c, values, page.NextCursor)
 		page.Previous = cursorURL(c, values, page.PreviousCursor)

@@ -14,7 +14,7 @@ type Mappings struct{ DB *models.DB }
 
 // Create answers POST /api/mappings/.
 func (m Mappings) Create(c *gin.Context) error {
-	return create(c, whole[models.Assignment, models.MappingFields], m.DB.Assign)
+	return create(c, bindAll[models.Assignment, models.MappingFields], m.DB.Assign)
 }
 
 // List answers GET /api/mappings/.
@@ -36,8 +36,8 @@ func (m Mappings) Remove(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	change := whole[models.Assignment, models.Removal](b)
-	if err := m.DB.UnassignDoctor(c.Request.Context(), middleware.Actor(c), id, change); err != nil {
+	bind := bindAll[models.Assignment, models.Removal](b)
+	if err := m.DB.UnassignDoctor(c.Request.Context(), middleware.Actor(c), id, bind); err != nil {
 		return err
 	}
 	c.PureJSON(http.StatusOK, gin.H{"message": "Doctor removed from patient."})

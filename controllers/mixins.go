@@ -11,12 +11,13 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"healthcare/apierror"
+	"healthcare/listing"
 	"healthcare/middleware"
 	"healthcare/models"
 )
 
 // list answers with one page of what find finds.
-func list[T any](c *gin.Context, find func(context.Context, models.Actor, url.Values) (*models.Page[T], error)) error {
+func list[T any](c *gin.Context, find func(context.Context, models.Actor, url.Values) (*listing.Page[T], error)) error {
 	values, err := queryOf(c)
 	if err != nil {
 		return err
@@ -30,8 +31,8 @@ func list[T any](c *gin.Context, find func(context.Context, models.Actor, url.Va
 }
 
 // create answers with what store made of the body.
-func create[T, F any](c *gin.Context, how func(body) models.Change[F],
-	store func(context.Context, models.Actor, models.Change[F]) (*T, error),
+func create[T, F any](c *gin.Context, bind func(body) models.Bind[F],
+	store func(context.Context, models.Actor, models.Bind[F]) (*T, error),
 ) error {
 	b, err := readBody(c)
 	if err != nil {
@@ -41,7 +42,7 @@ func create[T, F any](c *gin.Context, how func(body) models.Change[F],
 	if by.Retry, err = retryOf(c, b); err != nil {
 		return err
 	}
-	made, err := store(c.Request.Context(), by, how(b))
+	made, err := store(c.Request.Context(), by, bind(b))
 	if err != nil {
 		return err
 	}
@@ -93,8 +94,8 @@ func retrieve[T any](c *gin.Context, find func(context.Context, models.Actor, in
 }
 
 // update answers with what store made of the one in the path and the body.
-func update[T, F any](c *gin.Context, how func(body) models.Change[F],
-	store func(context.Context, models.Actor, int64, models.Change[F]) (*T, error),
+func update[T, F any](c *gin.Context, bind func(body) models.Bind[F],
+	store func(context.Context, models.Actor, int64, models.Bind[F]) (*T, error),
 ) error {
 	id, err := pathID(c)
 	if err != nil {
@@ -104,7 +105,7 @@ func update[T, F any](c *gin.Context, how func(body) models.Change[F],
 	if err != nil {
 		return err
 	}
-	updated, err := store(c.Request.Context(), middleware.Actor(c), id, how(b))
+	updated, err := store(c.Request.Context(), middleware.Actor(c), id, bind(b))
 	if err != nil {
 		return err
 	}
@@ -113,12 +114,12 @@ func update[T, F any](c *gin.Context, how func(body) models.Change[F],
 }
 
 // listOf answers with one page of what find finds for the one in the path.
-func listOf[T any](c *gin.Context, find func(context.Context, models.Actor, int64, url.Values) (*models.Page[T], error)) error {
+func listOf[T any](c *gin.Context, find func(context.Context, models.Actor, int64, url.Values) (*listing.Page[T], error)) error {
 	id, err := pathID(c)
 	if err != nil {
 		return err
 	}
-	return list(c, func(ctx context.Context, by models.Actor, values url.Values) (*models.Page[T], error) {
+	return list(c, func(ctx context.Context, by models.Actor, values url.Values) (*listing.Page[T], error) {
 		return find(ctx, by, id, values)
 	})
 }

@@ -13,7 +13,7 @@ type Patients struct{ DB *models.DB }
 
 // Create answers POST /api/patients/.
 func (p Patients) Create(c *gin.Context) error {
-	return create(c, whole[models.Patient, models.PatientFields], p.DB.CreatePatient)
+	return create(c, bindAll[models.Patient, models.PatientFields], p.DB.CreatePatient)
 }
 
 // List answers GET /api/patients/.
@@ -24,22 +24,22 @@ func (p Patients) Retrieve(c *gin.Context) error { return retrieve(c, p.DB.Patie
 
 // Replace answers PUT /api/patients/<id>/. Who created a patient is read-only here.
 func (p Patients) Replace(c *gin.Context) error {
-	return update(c, fieldsOnly(whole[models.Patient, models.PatientFields]), p.DB.UpdatePatient)
+	return update(c, fieldsOnly(bindAll[models.Patient, models.PatientFields]), p.DB.UpdatePatient)
 }
 
 // Update answers PATCH /api/patients/<id>/. Staff may hand the patient over.
 func (p Patients) Update(c *gin.Context) error {
 	if middleware.Actor(c).IsStaff {
-		return update(c, partial[models.Patient, models.PatientUpdate], p.DB.UpdatePatient)
+		return update(c, bindGiven[models.Patient, models.PatientUpdate], p.DB.UpdatePatient)
 	}
-	return update(c, fieldsOnly(partial[models.Patient, models.PatientFields]), p.DB.UpdatePatient)
+	return update(c, fieldsOnly(bindGiven[models.Patient, models.PatientFields]), p.DB.UpdatePatient)
 }
 
-// fieldsOnly makes a change of a patient's fields out of a body, and leaves alone who created it.
-func fieldsOnly(how func(body) models.Change[models.PatientFields]) func(body) models.Change[models.PatientUpdate] {
-	return func(b body) models.Change[models.PatientUpdate] {
-		change := how(b)
-		return func(in *models.PatientUpdate) apierror.Fields { return change(&in.PatientFields) }
+// fieldsOnly binds a patient's fields, and leaves alone who created it.
+func fieldsOnly(bind func(body) models.Bind[models.PatientFields]) func(body) models.Bind[models.PatientUpdate] {
+	return func(b body) models.Bind[models.PatientUpdate] {
+		bindFields := bind(b)
+		return func(in *models.PatientUpdate) apierror.Fields { return bindFields(&in.PatientFields) }
 	}
 }
 

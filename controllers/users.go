@@ -17,7 +17,7 @@ func (u Users) Retrieve(c *gin.Context) error { return retrieve(c, u.DB.User) }
 
 // Update answers PATCH /api/users/<id>/.
 func (u Users) Update(c *gin.Context) error {
-	return update(c, partial[models.User, models.Standing], u.DB.UpdateUser)
+	return update(c, bindGiven[models.User, models.Standing], u.DB.UpdateUser)
 }
 
 // Unlock answers POST /api/users/<id>/unlock/.

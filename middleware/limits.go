@@ -48,9 +48,9 @@ func Body(c *gin.Context) {
 	c.Request.Body = io.NopCloser(bytes.NewReader(raw))
 }
 
-// Shed lets so many requests be at work at once, and turns the others away at once: they would only wait for those,
+// LimitConcurrency lets so many requests be at work at once, and turns the others away at once: they would only wait for those,
 // and make everybody wait longer.
-func Shed(most int) gin.HandlerFunc {
+func LimitConcurrency(most int) gin.HandlerFunc {
 	slots := make(chan struct{}, most)
 	return func(c *gin.Context) {
 		select {

@@ -9,66 +9,53 @@ import (
 	"gorm.io/gorm/clause"
 
 	"healthcare/apierror"
+	"healthcare/fastgorm"
 )
 
-// Assign assigns a doctor to one of the actor's patients. Both rows are locked meanwhile, so that neither can be
-// deleted under the new assignment.
-func (db *DB) Assign(ctx context.Context, by Actor, change Change[MappingFields]) (*Assignment, error) {
-	var a *Assignment
-	err := db.Write(ctx, by, func(tx *Tx) (err error) {
-		a, err = once(tx, func() (*Assignment, error) { return tx.assign(change) })
-		return err
+// Assign assigns a doctor to one of the actor's patients. Both rows are locked meanwhile, so that neither can be deleted
+// under the new assignment.
+func (db *DB) Assign(ctx context.Context, by Actor, bind Bind[MappingFields]) (*Assignment, error) {
+	return create(ctx, db, by, db.Write, bind, func(tx *Tx, in MappingFields, errs apierror.Fields) (*Assignment, error) {
+		var patient Patient
+		var doctor Doctor
+		tx.auditIfRefused(ActionAssign, Subject{Object: objectMapping, PatientID: in.PatientID})
+		found := tx.Scopes(by.owns("created_by"), tx.forShare).Take(&patient, in.PatientID)
+		if err := addIfMissing(errs, "patient_id", in.PatientID, found.Error); err != nil {
+			return nil, err
+		}
+		found = tx.Scopes(tx.forShare).Take(&doctor, in.DoctorID)
+		if err := addIfMissing(errs, "doctor_id", in.DoctorID, found.Error); err != nil {
+			return nil, err
+		}
+		if err := errs.Err(); err != nil {
+			return nil, err
+		}
+		m := Mapping{MappingFields: in, OwnerID: patient.CreatedBy, AssignedBy: by.ID, CreatedAt: tx.Now}
+		created := tx.Clauses(tx.event(ActionAssign, &m, m.assigned())).Create(&m)
+		if created.Error != nil {
+			return nil, apierror.ConflictIfDuplicate(created.Error, "This doctor is already assigned to this patient.")
+		}
+		return &Assignment{
+			ID: m.ID, MappingFields: in, AssignedBy: by.ID, CreatedAt: m.CreatedAt,
+			Patient: PatientName{patient.ID, patient.Name}, Doctor: DoctorName{doctor.ID, doctor.Name, doctor.Specialization},
+		}, nil
 	})
-	if err == nil && by.Retry.replayed() {
-		e := by.event(now(), ActionRead, objectMapping, a.ID)
-		e.PatientID = &a.PatientID
-		err = db.audited(e, nil)
-	}
-	return a, err
 }
 
-func (tx *Tx) assign(change Change[MappingFields]) (*Assignment, error) {
-	var patient Patient
-	var doctor Doctor
-	var in MappingFields
-	wrong := change.apply(&in)
-	tx.attempts(ActionAssign, objectMapping, 0, in.PatientID)
-	if err := exists(wrong, "patient_id", in.PatientID, lockShared(tx, &patient, in.PatientID, tx.By.sees("created_by")...)); err != nil {
-		return nil, err
-	}
-	if err := exists(wrong, "doctor_id", in.DoctorID, lockShared(tx, &doctor, in.DoctorID, undeleted)); err != nil {
-		return nil, err
-	}
-	if err := wrong.Err(); err != nil {
-		return nil, err
-	}
-	m := Mapping{MappingFields: in, OwnerID: patient.CreatedBy, AssignedBy: tx.By.ID, CreatedAt: tx.Now}
-	if err := tx.Create(&m).Error; err != nil {
-		return nil, apierror.ConflictIfDuplicate(err, "This doctor is already assigned to this patient.")
-	}
-	return &Assignment{
-		ID: m.ID, MappingFields: in, AssignedBy: tx.By.ID, CreatedAt: m.CreatedAt,
-		Patient: PatientName{patient.ID, patient.Name}, Doctor: DoctorName{doctor.ID, doctor.Name, doctor.Specialization},
-	}, tx.recordMappings(ActionAssign, []Mapping{m})
-}
-
-// exists notes that a field names a row that the look-up did not find; it passes on every other error.
-func exists(f apierror.Fields, field string, id int64, err error) error {
+// addIfMissing notes that a field names a row that was not found. It passes on every other error.
+func addIfMissing(errs apierror.Fields, field string, id int64, err error) error {
 	if !errors.Is(err, gorm.ErrRecordNotFound) {
 		return err
 	}
-	if f[field] == nil {
-		f.Add(field, fmt.Sprintf("Invalid pk \"%d\" - object does not exist.", id))
+	if errs[field] == nil {
+		errs.Add(field, fmt.Sprintf("Invalid pk \"%d\" - object does not exist.", id))
 	}
 	return nil
 }
 
 // Unassign removes one assignment of the actor's patients.
 func (db *DB) Unassign(ctx context.Context, by Actor, id int64) error {
-	return db.Write(ctx, by, func(tx *Tx) error {
-		tx.attempts(ActionUnassign, objectMapping, id, 0)
-		return tx.unassign(where("id = ?", id))
-	})
+	return db.unassign(ctx, by, Subject{Object: objectMapping, ID: id}, "id = ?", id)
 }
 
 // Removal is the body that removes a doctor from a patient.
@@ -77,70 +64,86 @@ type Removal struct {
 }
 
 // UnassignDoctor removes a doctor from one of the actor's patients.
-func (db *DB) UnassignDoctor(ctx context.Context, by Actor, patient int64, change Change[Removal]) error {
-	in, err := Read(change)
+func (db *DB) UnassignDoctor(ctx context.Context, by Actor, patient int64, bind Bind[Removal]) error {
+	in, err := bind.Read()
 	if err != nil {
 		return err
 	}
+	return db.unassign(ctx, by, Subject{Object: objectMapping, PatientID: patient}, "patient_id = ? AND doctor_id = ?", patient, in.DoctorID)
+}
+
+func (db *DB) unassign(ctx context.Context, by Actor, about Subject, which string, args ...any) error {
 	return db.Write(ctx, by, func(tx *Tx) error {
-		tx.attempts(ActionUnassign, objectMapping, 0, patient)
-		return tx.unassign(where("patient_id = ? AND doctor_id = ?", patient, in.DoctorID))
+		tx.auditIfRefused(ActionUnassign, about)
+		var m Mapping
+		if err := tx.Scopes(by.owns("owner_id"), tx.forUpdate).Where(which, args...).Take(&m).Error; err != nil {
+			return err
+		}
+		return tx.Clauses(tx.event(ActionUnassign, &m, m.unassigned())).Delete(&m).Error
 	})
 }
 
-func (tx *Tx) unassign(which condition) error {
-	var m Mapping
-	if err := lockRow(tx, &m, " FOR UPDATE", append(tx.By.sees("owner_id"), which)...); err != nil {
-		return err
-	}
-	if err := tx.hide(&Mapping{}, m.ID); err != nil {
-		return err
-	}
-	return tx.recordMappings(ActionUnassign, []Mapping{m})
+// assigned and unassigned are what the event of an assignment, and of its end, tells in the patient's history.
+func (m *Mapping) assigned() Changes {
+	return NewChanges(map[string]FromTo{"doctor_id": {nil, m.DoctorID}})
 }
 
-// hideMappings removes the assignments of a patient or doctor that is being deleted.
-func (tx *Tx) hideMappings(with, where string, id int64) error {
+func (m *Mapping) unassigned() Changes {
+	return NewChanges(map[string]FromTo{"doctor_id": {m.DoctorID, nil}})
+}
+
+// removeMappings removes the assignments of a patient or doctor that is being deleted.
+func (tx *Tx) removeMappings(of Subject) error {
+	column := of.Object + "_id"
 	var gone []Mapping
-	if err := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Where(where, id).Order("id").Find(&gone).Error; err != nil {
+	if err := tx.Scopes(tx.forUpdate).Where(column+" = ?", of.ID).Order("id").Find(&gone).Error; err != nil || len(gone) == 0 {
 		return err
 	}
-	if len(gone) == 0 {
-		return nil
-	}
-	err := tx.Model(&Mapping{}).Where(where, id).UpdateColumns(map[string]any{"deleted_at": tx.Now, "removed_with": with}).Error
-	if err != nil {
-		return err
-	}
-	return tx.recordMappings(ActionUnassign, gone)
+	return tx.Clauses(tx.mappingEvents(ActionUnassign, gone)).Model(&Mapping{}).Where(column+" = ?", of.ID).
+		Updates(map[string]any{"deleted_at": tx.Now, "removed_with": of.Object}).Error
 }
 
-// unhideMappings brings back the assignments that went with a patient or doctor. Where the other side has been deleted
+// restoreMappings brings back the assignments that went with a patient or doctor. Where the other side has been deleted
 // since, the assignment now waits for that one to be restored.
-func (tx *Tx) unhideMappings(with, where string, id int64) error {
-	other, others, column := objectDoctor, "doctors", "doctor_id"
-	if with == objectDoctor {
-		other, others, column = objectPatient, "patients", "patient_id"
+func (tx *Tx) restoreMappings(of Subject) error {
+	column, otherColumn, other, otherModel := "patient_id", "doctor_id", objectDoctor, any(&Doctor{})
+	if of.Object == objectDoctor {
+		column, otherColumn, other, otherModel = "doctor_id", "patient_id", objectPatient, &Patient{}
 	}
 	gone := func() *gorm.DB {
-		return tx.Unscoped().Model(&Mapping{}).Where(where, id).Where("removed_with = ?", with)
+		return tx.Unscoped().Model(&Mapping{}).Where(column+" = ? AND removed_with = ?", of.ID, of.Object)
 	}
-	// The other side must not be deleted while the assignment comes back.
-	var kept []int64
-	shared := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthShare}).Table(others).Order("id")
-	if err := shared.Where("id IN (?)", gone().Select(column)).Pluck("id", &kept).Error; err != nil || len(kept) == 0 {
+
+	// The other sides must not be deleted, nor restored, while their assignments come back.
+	var locked []int64
+	others := tx.Unscoped().Model(otherModel).Where("id IN (?)", gone().Select(otherColumn)).Order("id")
+	if err := others.Scopes(tx.forShare).Pluck("id", &locked).Error; err != nil || len(locked) == 0 {
 		return err
 	}
-	deleted := "EXISTS (SELECT 1 FROM " + others + " AS other WHERE other.id = mappings." + column + " AND other.deleted_at IS NOT NULL)"
-	if err := gone().Where(deleted).UpdateColumn("removed_with", other).Error; err != nil {
+
+	// Those of a deleted one wait for it.
+	deleted := tx.Unscoped().Model(otherModel).Where("deleted_at IS NOT NULL").Where("id IN (?)", gone().Select(otherColumn)).Select("id")
+	if err := gone().Where(otherColumn+" IN (?)", deleted).UpdateColumn("removed_with", other).Error; err != nil {
 		return err
 	}
+
+	// The rest comes back.
 	var back []Mapping
 	if err := gone().Order("id").Find(&back).Error; err != nil || len(back) == 0 {
 		return err
 	}
-	if err := gone().UpdateColumns(map[string]any{"deleted_at": nil, "removed_with": ""}).Error; err != nil {
-		return err
+	return gone().Clauses(tx.mappingEvents(ActionAssign, back)).Updates(map[string]any{"deleted_at": nil, "removed_with": ""}).Error
+}
+
+// mappingEvents is the clause that stores an event for each of these assignments, see Tx.event.
+func (tx *Tx) mappingEvents(action string, mappings []Mapping) clause.Expression {
+	events := make([]Event, len(mappings))
+	for i := range mappings {
+		m := &mappings[i]
+		events[i] = tx.By.event(tx.Now, action, m.subject())
+		if events[i].Changes = m.assigned(); action == ActionUnassign {
+			events[i].Changes = m.unassigned()
+		}
 	}
-	return tx.recordMappings(ActionAssign, back)
+	return fastgorm.Also(events)
 }

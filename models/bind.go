@@ -1,30 +1,47 @@
 package models
 
-import "healthcare/apierror"
+import (
+	"reflect"
+	"sync"
 
-// Change applies what a client sent to the fields of a row, and returns what is wrong with it already; the rest is
-// checked afterwards, so that the client is told all at once. The map is never nil.
-type Change[T any] func(*T) apierror.Fields
+	"healthcare/apierror"
+)
 
-// apply runs a change and checks its outcome.
-func (change Change[T]) apply(in *T) apierror.Fields {
-	wrong := change(in)
-	checkTags(wrong, in)
-	return wrong
+// Bind puts what a client sent into a struct, and returns the fields that cannot be understood. The map is never nil.
+type Bind[T any] func(*T) apierror.Fields
+
+// Validated binds to in, and adds what the `validate` tags refuse, so that the client is told all at once.
+func (bind Bind[T]) Validated(in *T) apierror.Fields {
+	errs := bind(in)
+	for field, messages := range Validate(in) {
+		if errs[field] == nil {
+			errs[field] = messages
+		}
+	}
+	return errs
 }
 
-// Read is a change applied to an empty row, for bodies that no row is stored of.
-func Read[T any](change Change[T]) (T, error) {
+// Read binds to an empty struct, for bodies of which no row is stored.
+func (bind Bind[T]) Read() (T, error) {
 	var in T
-	err := change.apply(&in).Err()
+	err := bind.Validated(&in).Err()
 	return in, err
 }
 
-// checkTags adds what the `validate` tags of in refuse, for fields that nothing is known of yet.
-func checkTags(wrong apierror.Fields, in any) {
-	for field, messages := range Validate(in) {
-		if wrong[field] == nil {
-			wrong[field] = messages
+// JSONFields maps the JSON names of a struct's fields, those of embedded structs included.
+func JSONFields[T any]() map[string]reflect.StructField {
+	t := reflect.TypeFor[T]()
+	if fields, ok := jsonFields.Load(t); ok {
+		return fields.(map[string]reflect.StructField)
+	}
+	fields := map[string]reflect.StructField{}
+	for _, f := range reflect.VisibleFields(t) {
+		if name := f.Tag.Get("json"); name != "" && name != "-" {
+			fields[name] = f
 		}
 	}
+	jsonFields.Store(t, fields)
+	return fields
 }
+
+var jsonFields sync.Map // by type, because reflection takes long

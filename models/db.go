@@ -1,4 +1,3 @@
-// Package models holds the tables, their rules and their queries. It knows nothing of HTTP.
 package models
 
 import (
@@ -24,13 +23,14 @@ import (
 
 	"healthcare/apierror"
 	"healthcare/config"
+	"healthcare/fastgorm"
 )
 
 // DB is the clinic's database. Reads go to one pool and writes to another, because SQLite has one writer at a time
 // (its pool has one connection) and any number of readers; on PostgreSQL both are the same pool.
 type DB struct {
 	read, write *gorm.DB
-	group       *group // makes the changes on SQLite
+	group       *fastgorm.Group // of the transactions on SQLite; nil on PostgreSQL
 
 	passwords    *passwords
 	refreshTTL   time.Duration
@@ -38,7 +38,6 @@ type DB struct {
 	refreshKey   []byte // derives the successor of a refresh token
 	auditKey     []byte // seals the audit trail
 	recorder     *recorder
-	patients     recent[Patient]
 	revocations  atomic.Int64
 }
 
@@ -122,7 +121,6 @@ func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
 		return errors.Join(fmt.Errorf("PostgreSQL cannot be reached: %w", err), pool.Close())
 	}
 	db.write = db.read
-	db.patients.rows = map[int64]seen[Patient]{}
 	return migratePostgres(ctx, db.write)
 }
 
@@ -168,7 +166,7 @@ func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	limitPool(db.write, 1)
-	db.group = newGroup(db.write)
+	db.group = fastgorm.NewGroup(db.write)
 	limitPool(db.read, min(cfg.MaxConns, max(4, runtime.NumCPU())))
 	return nil
 }
@@ -181,11 +179,21 @@ func limitPool(g *gorm.DB, n int) {
 }
 
 func openGORM(dialector gorm.Dialector) (*gorm.DB, error) {
-	return gorm.Open(dialector, &gorm.Config{
+	g, err := gorm.Open(dialector, &gorm.Config{
 		Logger:                 logger.Discard, // GORM's would print values, which are personal data
 		NowFunc:                now,
 		SkipDefaultTransaction: true, // Write owns every transaction
 	})
+	if err != nil {
+		return nil, err
+	}
+	callback := g.Callback()
+	return g, errors.Join(
+		g.Use(&fastgorm.Plugin{}),
+		callback.Create().Before("gorm:before_create").Register("models:event", refuseWithoutEvent),
+		callback.Update().Before("gorm:setup_reflect_value").Register("models:event", refuseWithoutEvent),
+		callback.Delete().Before("gorm:before_delete").Register("models:event", refuseWithoutEvent),
+	)
 }
 
 // now is the time to the microsecond, which is what both databases keep.

@@ -3,15 +3,23 @@ package models
 import (
 	"context"
 	"net/url"
-	"reflect"
 	"time"
 
 	"gorm.io/gorm"
 
 	"healthcare/apierror"
+	"healthcare/listing"
 )
 
-// Doctor stands in a directory that all accounts share; its creator and staff change it.
+// Doctor stands in a directory that all accounts share. Its creator and staff change it.
+//
+// Indexes of what is not deleted:
+//
+//	doctors_newest   (created_at, id, deleted_at)   the list, see Patient for deleted_at
+//	doctors_updated  (updated_at, id)               ?ordering=updated_at
+//	doctors_name     (name_key, id)                 ?ordering=name
+//	doctors_license  (license_number), unique       where there is one
+//	doctors_search   (pieces of search_text)        see migrate_search.go
 type Doctor struct {
 	ID int64 `json:"id" gorm:"index:doctors_newest,priority:2;index:doctors_updated,priority:2;index:doctors_name,priority:2"`
 	DoctorFields
@@ -22,7 +30,7 @@ type Doctor struct {
 
 	NameKey    Folded         `json:"-" gorm:"not null;index:doctors_name,priority:1,where:deleted_at IS NULL"`
 	SearchText string         `json:"-" gorm:"not null"`
-	DeletedAt  gorm.DeletedAt `json:"-" gorm:"index:doctors_newest,priority:3"` // see Patient
+	DeletedAt  gorm.DeletedAt `json:"-" gorm:"index:doctors_newest,priority:3"`
 	Creator    *User          `json:"-" gorm:"foreignKey:CreatedBy;constraint:OnUpdate:RESTRICT,OnDelete:RESTRICT"`
 }
 
@@ -36,153 +44,106 @@ type DoctorFields struct {
 	YearsOfExperience *int   `json:"years_of_experience" gorm:"check:doctors_experience,years_of_experience BETWEEN 0 AND 80" validate:"omitempty,min=0,max=80"`
 }
 
-var doctorList = listing{
-	table:       "doctors",
-	columns:     columns[Doctor](),
-	search:      "doctors.search_text",
-	searchIndex: "doctors_search",
-	deletable:   true,
-	newest:      "doctors.created_at",
-	orderings: map[string]string{
+var doctorList = listing.List{
+	Table:       "doctors",
+	Columns:     listing.Columns[Doctor](),
+	Search:      "doctors.search_text",
+	Fold:        Fold,
+	SearchIndex: "doctors_search",
+	Deletable:   true,
+	Newest:      "doctors.created_at",
+	Orderings: map[string]string{
 		"name": "doctors.name_key", "created_at": "doctors.created_at", "updated_at": "doctors.updated_at",
 	},
-	filters: map[string]filter{"specialization": text("doctors.specialization"), "created_by": number("doctors.created_by")},
+	Filters: map[string]listing.Filter{
+		"specialization": listing.Text("doctors.specialization"),
+		"created_by":     listing.Number("doctors.created_by"),
+	},
+}
+
+// BeforeSave fills the columns that searches and orderings use. GORM calls it.
+func (d *Doctor) BeforeSave(*gorm.DB) error {
+	d.NameKey = Folded(Fold(d.Name))
+	d.SearchText = searchText(d.Name, d.Specialization, d.LicenseNumber)
+	return nil
 }
 
 // Doctors lists the directory.
-func (db *DB) Doctors(ctx context.Context, by Actor, values url.Values) (*Page[Doctor], error) {
-	return list[Doctor](ctx, db.read, by, doctorList, values)
+func (db *DB) Doctors(ctx context.Context, by Actor, values url.Values) (*listing.Page[Doctor], error) {
+	return listing.Find[Doctor](db.read.WithContext(ctx), doctorList, values, by.IsStaff)
 }
 
 // Doctor finds one doctor.
 func (db *DB) Doctor(ctx context.Context, _ Actor, id int64) (*Doctor, error) {
 	var d Doctor
-	err := take(db.read.WithContext(ctx), &d, doctorList.columns, "", where("id = ?", id), undeleted)
+	err := db.read.WithContext(ctx).Take(&d, id).Error
 	return &d, apierror.FromDatabase(err)
 }
 
 // CreateDoctor adds a doctor to the directory.
-func (db *DB) CreateDoctor(ctx context.Context, by Actor, change Change[DoctorFields]) (*Doctor, error) {
-	var d *Doctor
-	err := db.creation(by)(ctx, by, func(tx *Tx) (err error) {
-		d, err = once(tx, func() (*Doctor, error) {
-			var in DoctorFields
-			if err := tx.checkDoctor(0, &in, change.apply(&in)); err != nil {
-				return nil, err
-			}
-			d := &Doctor{DoctorFields: in, CreatedBy: by.ID, CreatedAt: tx.Now, UpdatedAt: tx.Now, Version: 1}
-			d.index()
-			return d, apierror.ConflictIfDuplicate(tx.create(d, &d.ID, objectDoctor, diff(nil, d.DoctorFields)), licenseTaken)
-		})
-		return err
+func (db *DB) CreateDoctor(ctx context.Context, by Actor, bind Bind[DoctorFields]) (*Doctor, error) {
+	return create(ctx, db, by, db.WriteAlone, bind, func(tx *Tx, in DoctorFields, errs apierror.Fields) (*Doctor, error) {
+		d := &Doctor{DoctorFields: in, CreatedBy: by.ID, CreatedAt: tx.Now, UpdatedAt: tx.Now, Version: 1}
+		if err := tx.checkLicense(d, errs); err != nil {
+			return nil, err
+		}
+		created := tx.Clauses(tx.event(ActionCreate, d, diff(nil, in))).Create(d)
+		return d, apierror.ConflictIfDuplicate(created.Error, d.whenDuplicate())
 	})
-	return d, err
 }
 
-// UpdateDoctor applies change to a doctor of the actor's; what changes nothing keeps the version.
-func (db *DB) UpdateDoctor(ctx context.Context, by Actor, id int64, change Change[DoctorFields]) (*Doctor, error) {
-	var d Doctor
-	err := db.WriteOne(ctx, by, func(tx *Tx) error {
-		if err := tx.lockOwnDoctor(&d, id, ActionUpdate); err != nil {
-			return err
-		}
-		in := d.DoctorFields
-		if err := tx.checkDoctor(id, &in, change.apply(&in)); err != nil || reflect.DeepEqual(in, d.DoctorFields) {
-			return err
-		}
-		changes := diff(&d.DoctorFields, in)
-		d.DoctorFields, d.UpdatedAt, d.Version = in, tx.Now, d.Version+1
-		d.index()
-		return apierror.ConflictIfDuplicate(tx.update(&d, id, d.Version-1, objectDoctor, changes), licenseTaken)
+// UpdateDoctor changes a doctor of the actor's.
+func (db *DB) UpdateDoctor(ctx context.Context, by Actor, id int64, bind Bind[DoctorFields]) (*Doctor, error) {
+	return change(ctx, db, by, db.WriteAlone, id, everything, func(tx *Tx, d *Doctor) error {
+		errs := bind.Validated(&d.DoctorFields)
+		return tx.checkLicense(d, errs)
 	})
-	return &d, err
 }
 
-// DeleteDoctor hides a doctor together with its assignments. While other accounts' patients are among those, only
-// staff may do so.
+// DeleteDoctor hides a doctor together with its assignments. While other accounts' patients are among those, only staff
+// may do so.
 func (db *DB) DeleteDoctor(ctx context.Context, by Actor, id int64) error {
-	return db.Write(ctx, by, func(tx *Tx) error {
-		var d Doctor
-		if err := tx.lockOwnDoctor(&d, id, ActionDelete); err != nil {
-			return err
+	return remove[Doctor](ctx, db, by, id, everything, func(tx *Tx) error {
+		if by.IsStaff {
+			return nil
 		}
-		if !by.IsStaff {
-			var others int64
-			err := tx.Model(&Mapping{}).Where("doctor_id = ? AND owner_id <> ?", id, by.ID).Limit(1).Count(&others).Error
-			if err != nil {
-				return err
-			}
-			if others > 0 {
-				return &apierror.Error{Code: apierror.Conflict, Detail: "This doctor is assigned to patients of other accounts. Only staff can delete it."}
-			}
+		var others int64
+		err := tx.Model(&Mapping{}).Where("doctor_id = ? AND owner_id <> ?", id, by.ID).Limit(1).Count(&others).Error
+		if err == nil && others > 0 {
+			err = &apierror.Error{Code: apierror.Conflict, Detail: "This doctor is assigned to patients of other accounts. Only staff can delete it."}
 		}
-		if err := tx.hide(&Doctor{}, id); err != nil {
-			return err
-		}
-		if err := tx.record(ActionDelete, objectDoctor, id, Changes{}); err != nil {
-			return err
-		}
-		return tx.hideMappings(objectDoctor, "doctor_id = ?", id)
+		return err
 	})
 }
 
 // RestoreDoctor undoes a deletion, with the assignments that went with it. It is for staff.
 func (db *DB) RestoreDoctor(ctx context.Context, by Actor, id int64) (*Doctor, error) {
-	if !by.IsStaff {
-		return nil, apierror.ErrForbidden
+	return restore[Doctor](ctx, db, by, id)
+}
+
+// checkLicense adds a taken licence number to what is wrong. The unique index decides; this only gives the client all
+// of its errors at once.
+func (tx *Tx) checkLicense(d *Doctor, errs apierror.Fields) error {
+	if d.LicenseNumber != "" && errs["license_number"] == nil {
+		var taken int64
+		err := tx.Model(&Doctor{}).Where("license_number = ? AND license_number <> '' AND id <> ?", d.LicenseNumber, d.ID).Count(&taken).Error
+		if err != nil {
+			return err
+		}
+		if taken > 0 {
+			errs.Add("license_number", d.whenDuplicate())
+		}
 	}
-	var d Doctor
-	err := db.Write(ctx, by, func(tx *Tx) error {
-		tx.attempts(ActionRestore, objectDoctor, id, 0)
-		if err := lock(tx, &d, id); err != nil || !d.DeletedAt.Valid {
-			return err
-		}
-		if err := tx.unhide(&Doctor{}, id); err != nil {
-			return apierror.ConflictIfDuplicate(err, licenseTaken)
-		}
-		if err := tx.record(ActionRestore, objectDoctor, id, Changes{}); err != nil {
-			return err
-		}
-		return tx.unhideMappings(objectDoctor, "doctor_id = ?", id)
-	})
-	return &d, err
+	return errs.Err()
 }
 
 // ETag is the doctor's version as an entity tag.
 func (d *Doctor) ETag() string { return ETag(d.Version) }
 
-const licenseTaken = "A doctor with that license number already exists."
-
-// checkDoctor adds a taken licence number to what is wrong. The unique index decides; this only gives the client all
-// of its errors at once.
-func (tx *Tx) checkDoctor(self int64, in *DoctorFields, wrong apierror.Fields) error {
-	if in.LicenseNumber != "" && wrong["license_number"] == nil {
-		var taken int64
-		err := tx.Model(&Doctor{}).Where("license_number = ? AND license_number <> '' AND id <> ?", in.LicenseNumber, self).Count(&taken).Error
-		if err != nil {
-			return err
-		}
-		if taken > 0 {
-			wrong.Add("license_number", licenseTaken)
-		}
-	}
-	return wrong.Err()
-}
-
-// lockOwnDoctor locks a doctor that the actor may change, in the version that the client knows.
-func (tx *Tx) lockOwnDoctor(d *Doctor, id int64, action string) error {
-	tx.attempts(action, objectDoctor, id, 0)
-	if err := lock(tx, d, id, undeleted); err != nil {
-		return err
-	}
-	if d.CreatedBy != tx.By.ID && !tx.By.IsStaff {
-		return apierror.ErrForbidden
-	}
-	return tx.check(d.ETag())
-}
-
-// index fills the columns that searches and orderings use.
-func (d *Doctor) index() {
-	d.NameKey = Folded(Fold(d.Name))
-	d.SearchText = searchText(d.Name, d.Specialization, d.LicenseNumber)
-}
+// What change.go needs to know of a record.
+func (d *Doctor) subject() Subject           { return Subject{Object: objectDoctor, ID: d.ID} }
+func (d *Doctor) changeableBy(by Actor) bool { return d.CreatedBy == by.ID || by.IsStaff }
+func (d *Doctor) deleted() bool              { return d.DeletedAt.Valid }
+func (d *Doctor) version() int64             { return d.Version }
+func (d *Doctor) changed(at time.Time)       { d.UpdatedAt, d.Version = at, d.Version+1 }
+func (d *Doctor) whenDuplicate() string      { return "A doctor with that license number already exists." }

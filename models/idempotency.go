@@ -1,7 +1,6 @@
 package models
 
 import (
-	"context"
 	"encoding/json"
 	"time"
 
@@ -36,17 +35,9 @@ func (r *Retry) replayed() bool { return r != nil && r.Replayed }
 
 var errKeyReused = &apierror.Error{Code: apierror.KeyReused, Detail: "This Idempotency-Key was used before with another body."}
 
-// creation is how a creation is written: with a key to remember, that is more than one row.
-func (db *DB) creation(by Actor) func(context.Context, Actor, func(*Tx) error) error {
-	if by.Retry == nil {
-		return db.WriteOne
-	}
-	return db.Write
-}
-
-// once runs a creation, or returns what the earlier one with the same key made. A racing one waits here for the
-// first to commit or to roll back. Failures are not remembered, because they roll back.
-func once[T any](tx *Tx, creation func() (*T, error)) (*T, error) {
+// idempotently runs a creation, or returns what the earlier one with the same key made. A second one at the same time
+// waits here for the first to commit or to roll back. Failures are not remembered, because they roll back.
+func idempotently[T any](tx *Tx, creation func() (*T, error)) (*T, error) {
 	retry := tx.By.Retry
 	if retry == nil {
 		return creation()

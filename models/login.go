@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"healthcare/apierror"
+	"healthcare/fastgorm"
 )
 
 // LoginFailure is one failed login. Account is a user's id or the hash of a name that no account has; Network is the
@@ -44,8 +45,8 @@ var errNoActiveAccount = &apierror.Error{Code: apierror.NoActiveAccount, Detail:
 
 // Login opens a session for an active account. Whether the account is unknown, disabled or the password wrong makes
 // no difference, neither in the answer nor in its time nor in what is counted.
-func (db *DB) Login(ctx context.Context, by Actor, change Change[Credentials]) (*SignIn, error) {
-	in, err := Read(change)
+func (db *DB) Login(ctx context.Context, by Actor, bind Bind[Credentials]) (*SignIn, error) {
+	in, err := bind.Read()
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +97,7 @@ func accountOf(id int64) string { return "user " + strconv.FormatInt(id, 10) }
 // others had failed meanwhile, so that guessing in parallel tells no more than guessing in turn. A client that hangs
 // up is counted too.
 func (db *DB) countFailure(ctx context.Context, by Actor, account string, answer error) error {
-	ctx, cancel := uncancelled(ctx)
+	ctx, cancel := fastgorm.Uncancelled(ctx)
 	defer cancel()
 	err := db.Write(ctx, by, func(tx *Tx) error {
 		if err := tx.serialize("login " + account); err != nil {
@@ -127,7 +128,7 @@ func (tx *Tx) loginSucceeded(u *User) error {
 	if err := checkLock(tx.DB, account, tx.By.Network, tx.Now); err != nil {
 		return err
 	}
-	err := lockShared(tx, &User{}, u.ID, where("is_active AND password_hash = ?", u.PasswordHash))
+	err := tx.Scopes(tx.forShare).Where("is_active AND password_hash = ?", u.PasswordHash).Take(&User{}, u.ID).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return errNoActiveAccount
 	}
@@ -175,39 +176,24 @@ type PasswordChange struct {
 	New     string `json:"new_password" trim:"no" validate:"required"`
 }
 
-// ChangePassword sets the actor's password and ends every other session of the account. A wrong current password
-// counts as a failed login.
-func (db *DB) ChangePassword(ctx context.Context, by Actor, change Change[PasswordChange]) error {
+const notCurrent = "Your old password was entered incorrectly. Please enter it again."
+
+// ChangePassword sets the actor's password and ends every other session of the account. A wrong current password counts
+// as a failed login.
+func (db *DB) ChangePassword(ctx context.Context, by Actor, bind Bind[PasswordChange]) error {
 	var in PasswordChange
-	wrong := change.apply(&in)
+	errs := bind.Validated(&in)
 	if in.New != "" {
-		wrong.Add("new_password", db.passwords.weaknesses(in.New, by.UserFields)...)
+		errs.Add("new_password", db.passwords.weaknesses(in.New, by.UserFields)...)
 	}
 	if in.Current == "" {
-		return wrong.Err()
+		return errs.Err()
 	}
-	account := accountOf(by.ID)
-	if err := checkLock(db.read.WithContext(ctx), account, by.Network, now()); err != nil {
-		return err
-	}
-	// What is known of the actor may be some seconds old.
-	u, err := db.SessionUser(ctx, by.SessionID, by.ID)
-	if errors.Is(err, apierror.ErrNotFound) {
-		return apierror.ErrSessionEnded
-	}
+	u, err := db.checkCurrentPassword(ctx, by, in.Current, errs)
 	if err != nil {
 		return err
 	}
-	ok, err := db.passwords.matches(ctx, in.Current, u.PasswordHash)
-	if err != nil {
-		return err
-	}
-	const notCurrent = "Your old password was entered incorrectly. Please enter it again."
-	if !ok {
-		wrong.Add("current_password", notCurrent)
-		return db.countFailure(ctx, by, account, wrong.Err())
-	}
-	if err := wrong.Err(); err != nil {
+	if err := errs.Err(); err != nil {
 		return err
 	}
 	hash, err := db.passwords.hash(ctx, in.New)
@@ -224,10 +210,31 @@ func (db *DB) ChangePassword(ctx context.Context, by Actor, change Change[Passwo
 		return tx.endSessions("user_id = ? AND id <> ?", by.ID, by.SessionID)
 	})
 	if errors.Is(err, errNoActiveAccount) { // another change came first
-		wrong.Add("current_password", notCurrent)
-		return wrong.Err()
+		errs.Add("current_password", notCurrent)
+		return errs.Err()
 	}
 	return err
+}
+
+// checkCurrentPassword returns the actor's account as it is stored, if this is its password and no lock is on it.
+func (db *DB) checkCurrentPassword(ctx context.Context, by Actor, password string, errs apierror.Fields) (*User, error) {
+	account := accountOf(by.ID)
+	if err := checkLock(db.read.WithContext(ctx), account, by.Network, now()); err != nil {
+		return nil, err
+	}
+	u, err := db.SessionUser(ctx, by.SessionID, by.ID) // what is known of the actor may be some seconds old
+	if errors.Is(err, apierror.ErrNotFound) {
+		return nil, apierror.ErrSessionEnded
+	}
+	if err != nil {
+		return nil, err
+	}
+	ok, err := db.passwords.matches(ctx, password, u.PasswordHash)
+	if err == nil && !ok {
+		errs.Add("current_password", notCurrent)
+		err = db.countFailure(ctx, by, account, errs.Err())
+	}
+	return u, err
 }
 
 func (tx *Tx) setPassword(user int64, hash string) error {

@@ -8,10 +8,17 @@ import (
 
 	"gorm.io/gorm"
 
-	"healthcare/apierror"
+	"healthcare/listing"
 )
 
 // Mapping assigns a doctor to a patient.
+//
+// Indexes of what is not deleted:
+//
+//	mappings_owner_newest  (owner_id, created_at, id, deleted_at)  an account's list, see Patient for deleted_at
+//	mappings_newest        (created_at, id, deleted_at)            the list of staff
+//	mappings_pair          (patient_id, doctor_id), unique         a patient's doctors
+//	mappings_doctor        (doctor_id)                             a doctor's patients
 type Mapping struct {
 	ID int64 `json:"id" gorm:"index:mappings_owner_newest,priority:3;index:mappings_newest,priority:3"`
 	MappingFields
@@ -19,7 +26,7 @@ type Mapping struct {
 	OwnerID    int64          `json:"-" gorm:"not null;index:mappings_owner_newest,priority:1,where:deleted_at IS NULL"`
 	AssignedBy int64          `json:"assigned_by" gorm:"not null"`
 	CreatedAt  time.Time      `json:"created_at" gorm:"not null;index:mappings_owner_newest,priority:2;index:mappings_newest,priority:2,where:deleted_at IS NULL"`
-	DeletedAt  gorm.DeletedAt `json:"-" gorm:"index:mappings_owner_newest,priority:4;index:mappings_newest,priority:4"` // see Patient
+	DeletedAt  gorm.DeletedAt `json:"-" gorm:"index:mappings_owner_newest,priority:4;index:mappings_newest,priority:4"`
 	// RemovedWith is what was deleted when the assignment was removed: "patient", "doctor", or "" for neither. Restoring
 	// that restores the assignment.
 	RemovedWith string `json:"-" gorm:"not null;check:mappings_removed_with,removed_with IN ('','patient','doctor')"`
@@ -66,90 +73,87 @@ type AssignedDoctor struct {
 	AssignedAt time.Time `json:"assigned_at"`
 }
 
-var mappingList = listing{
-	table: "mappings",
-	columns: "mappings.id, mappings.patient_id, mappings.doctor_id, mappings.assigned_by, mappings.created_at," +
+var mappingList = listing.List{
+	Table: "mappings",
+	Columns: "mappings.id, mappings.patient_id, mappings.doctor_id, mappings.assigned_by, mappings.created_at," +
 		" patients.id AS the_patient_id, patients.name AS the_patient_name," +
 		" doctors.id AS the_doctor_id, doctors.name AS the_doctor_name, doctors.specialization AS the_doctor_specialization",
-	deletable: true,
-	joins:     "JOIN patients ON patients.id = mappings.patient_id JOIN doctors ON doctors.id = mappings.doctor_id",
-	newest:    "mappings.created_at",
-	orderings: map[string]string{"created_at": "mappings.created_at"},
-	filters:   map[string]filter{"patient_id": number("mappings.patient_id"), "doctor_id": number("mappings.doctor_id"), "created_by": number("mappings.owner_id")},
+	Joins:     "JOIN patients ON patients.id = mappings.patient_id JOIN doctors ON doctors.id = mappings.doctor_id",
+	Deletable: true,
+	Newest:    "mappings.created_at",
+	Orderings: map[string]string{"created_at": "mappings.created_at"},
+	Filters: map[string]listing.Filter{
+		"patient_id": listing.Number("mappings.patient_id"),
+		"doctor_id":  listing.Number("mappings.doctor_id"),
+		"created_by": listing.Number("mappings.owner_id"),
+	},
 }
 
-var assignedDoctorList = listing{
-	table:   "mappings",
-	joins:   "JOIN doctors ON doctors.id = mappings.doctor_id",
-	columns: doctorList.columns + ", mappings.id AS mapping_id, mappings.created_at AS assigned_at",
-	search:  doctorList.search,
-	newest:  "mappings.created_at",
-	orderings: map[string]string{
+var assignedDoctorList = listing.List{
+	Table:   "mappings",
+	Columns: doctorList.Columns + ", mappings.id AS mapping_id, mappings.created_at AS assigned_at",
+	Joins:   "JOIN doctors ON doctors.id = mappings.doctor_id",
+	Search:  doctorList.Search,
+	Fold:    Fold,
+	Newest:  "mappings.created_at",
+	Orderings: map[string]string{
 		"name": "doctors.name_key", "created_at": "doctors.created_at", "updated_at": "doctors.updated_at",
 	},
-	filters:     doctorList.filters,
-	filtersJoin: true,
-	deletable:   true,
-	short:       true,
+	Filters:     doctorList.Filters,
+	FiltersJoin: true,
+	Deletable:   true,
+	Short:       true,
 }
 
 // Mappings lists the assignments of the actor's patients; all of them for staff.
-func (db *DB) Mappings(ctx context.Context, by Actor, values url.Values) (*Page[Assignment], error) {
-	page, err := list[Assignment](ctx, db.read, by, mappingList, values, by.owns("mappings.owner_id")...)
+func (db *DB) Mappings(ctx context.Context, by Actor, values url.Values) (*listing.Page[Assignment], error) {
+	page, err := listing.Find[Assignment](db.read.WithContext(ctx), mappingList, values, by.IsStaff, by.owns("mappings.owner_id"))
 	if err != nil {
 		return nil, err
 	}
-	e := by.event(now(), ActionList, objectMapping, 0)
-	e.PatientIDs = IDs{}
+	shown := IDs{}
 	for _, a := range page.Results {
-		if !slices.Contains(e.PatientIDs, a.PatientID) {
-			e.PatientIDs = append(e.PatientIDs, a.PatientID)
+		if !slices.Contains(shown, a.PatientID) {
+			shown = append(shown, a.PatientID)
 		}
 	}
-	return page, db.audited(e, nil)
+	return page, db.auditList(by, objectMapping, shown)
 }
 
-// DoctorsOf lists the doctors assigned to one patient that the actor may see: now, or with ?as_of= at the end of a
-// day (UTC).
-func (db *DB) DoctorsOf(ctx context.Context, by Actor, patient int64, values url.Values) (*Page[AssignedDoctor], error) {
+// DoctorsOf lists the doctors assigned to one patient that the actor may see: now, or with ?as_of= at the end of a day
+// (UTC).
+func (db *DB) DoctorsOf(ctx context.Context, by Actor, patient int64, values url.Values) (*listing.Page[AssignedDoctor], error) {
 	page, err := db.doctorsOf(ctx, by, patient, values)
-	e := by.event(now(), ActionList, objectMapping, 0)
-	e.PatientID = &patient
-	return page, db.audited(e, err)
+	return page, db.audit(by.event(now(), ActionList, Subject{Object: objectMapping, PatientID: patient}), err)
 }
 
-func (db *DB) doctorsOf(ctx context.Context, by Actor, patient int64, values url.Values) (*Page[AssignedDoctor], error) {
-	scope := append(by.owns("mappings.owner_id"), where("mappings.patient_id = ?", patient))
-	l := assignedDoctorList
-	if day := values.Get("as_of"); day != "" {
-		then, err := assignedAsOf(day)
-		if err != nil {
+func (db *DB) doctorsOf(ctx context.Context, by Actor, patient int64, values url.Values) (*listing.Page[AssignedDoctor], error) {
+	list, when := assignedDoctorList, everything
+	day := values.Get("as_of")
+	if day != "" {
+		var err error
+		if when, err = assignedAt(day); err != nil {
 			return nil, err
 		}
-		l.deletable = false // what has been removed since counts too
-		scope = append(scope, then)
+		list.Deletable = false // what has been removed since counts too
 	}
-	page, err := list[AssignedDoctor](ctx, db.read, by, l, values, scope...)
-	if err == nil && len(page.Results) > 0 && values.Get("as_of") == "" {
+	ofPatient := func(q *gorm.DB) *gorm.DB { return q.Where("mappings.patient_id = ?", patient) }
+	page, err := listing.Find[AssignedDoctor](db.read.WithContext(ctx), list, values, by.IsStaff, by.owns("mappings.owner_id"), ofPatient, when)
+	if err == nil && len(page.Results) > 0 && day == "" {
 		return page, nil
 	}
 	// No doctors, or former ones: is there such a patient that the actor may see?
-	var p Patient
-	if perr := take(db.read.WithContext(ctx), &p, "id", "", append(by.sees("created_by"), where("id = ?", patient))...); perr != nil {
-		return nil, perr
+	found := db.read.WithContext(ctx).Scopes(by.owns("created_by")).Select("id").Take(&Patient{}, patient)
+	if found.Error != nil {
+		return nil, found.Error
 	}
 	return page, err
 }
 
-// assignedAsOf lets the assignments through that stood at the end of a day: whose last event until then is an
-// assignment, whatever has become of them since.
-func assignedAsOf(day string) (condition, error) {
-	start, err := time.Parse(time.DateOnly, day)
-	if err != nil || start.Year() < 1 {
-		return condition{}, apierror.Fields{"as_of": {"Date has wrong format. Use one of these formats instead: YYYY-MM-DD."}}.Err()
-	}
-	end := start.Add(24*time.Hour - time.Microsecond)
-	of := ofObject(objectMapping, "mappings.id")
-	return where("(SELECT action FROM events WHERE "+of.sql+" AND outcome = ? AND at <= ? ORDER BY id DESC LIMIT 1) = ?",
-		outcomeOK, end, ActionAssign), nil
+func (m *Mapping) subject() Subject {
+	return Subject{Object: objectMapping, ID: m.ID, PatientID: m.PatientID}
+}
+
+func (a *Assignment) subject() Subject {
+	return Subject{Object: objectMapping, ID: a.ID, PatientID: a.PatientID}
 }

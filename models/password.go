@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode"
@@ -86,10 +87,10 @@ func (p *passwords) weaknesses(password string, u UserFields) []string {
 	var says []string
 	length := utf8.RuneCountInString(password)
 	if length < p.min {
-		says = append(says, "This password is too short. It must contain at least "+itoa(p.min)+" characters.")
+		says = append(says, "This password is too short. It must contain at least "+strconv.Itoa(p.min)+" characters.")
 	}
 	if length > maxPassword {
-		return append(says, "This password is too long. It must contain at most "+itoa(maxPassword)+" characters.")
+		return append(says, "This password is too long. It must contain at most "+strconv.Itoa(maxPassword)+" characters.")
 	}
 	for _, about := range []struct{ name, value string }{
 		{"username", u.Username}, {"email address", u.Email}, {"first name", u.FirstName}, {"last name", u.LastName},

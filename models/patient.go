@@ -8,9 +8,20 @@ import (
 	"gorm.io/gorm"
 
 	"healthcare/apierror"
+	"healthcare/listing"
 )
 
 // Patient is seen by the account that created it, and by staff.
+//
+// Indexes, all but the last of what is not deleted:
+//
+//	patients_owner_newest   (created_by, created_at, id, search_text, deleted_at)  an account's list, and its searches
+//	patients_owner_updated  (created_by, updated_at, id)                           ?ordering=updated_at
+//	patients_owner_name     (created_by, name_key, id)                             ?ordering=name
+//	patients_newest         (created_at, id, deleted_at)                           the list of staff
+//	patients_search         (created_by, pieces of search_text)                    searches of many rows, see migrate_search.go
+//
+// DeletedAt is null in these indexes, but without it SQLite would not see that it can search and count within them.
 type Patient struct {
 	ID int64 `json:"id" gorm:"index:patients_owner_newest,priority:3;index:patients_owner_updated,priority:3;index:patients_owner_name,priority:3;index:patients_newest,priority:3"`
 	PatientFields
@@ -19,9 +30,7 @@ type Patient struct {
 	UpdatedAt time.Time `json:"updated_at" gorm:"autoUpdateTime:false;not null;index:patients_owner_updated,priority:2"`
 	Version   int64     `json:"version" gorm:"not null;check:patients_version,version > 0"`
 
-	NameKey Folded `json:"-" gorm:"not null;index:patients_owner_name,priority:2"`
-	// An account's patients are searched within the index patients_owner_newest. DeletedAt is null there and in the
-	// other indexes of this kind, but without it SQLite would not see that it can search and count within them.
+	NameKey    Folded         `json:"-" gorm:"not null;index:patients_owner_name,priority:2"`
 	SearchText string         `json:"-" gorm:"not null;index:patients_owner_newest,priority:4"`
 	DeletedAt  gorm.DeletedAt `json:"-" gorm:"index:patients_owner_newest,priority:5;index:patients_newest,priority:4"`
 	Creator    *User          `json:"-" gorm:"foreignKey:CreatedBy;constraint:OnUpdate:RESTRICT,OnDelete:RESTRICT"`
@@ -46,183 +55,108 @@ type PatientUpdate struct {
 	CreatedBy int64 `json:"created_by"`
 }
 
-var patientList = listing{
-	table:       "patients",
-	columns:     columns[Patient](),
-	search:      "patients.search_text",
-	searchIndex: "patients_search",
-	deletable:   true,
-	newest:      "patients.created_at",
-	orderings: map[string]string{
+var patientList = listing.List{
+	Table:       "patients",
+	Columns:     listing.Columns[Patient](),
+	Search:      "patients.search_text",
+	Fold:        Fold,
+	SearchIndex: "patients_search",
+	Deletable:   true,
+	Newest:      "patients.created_at",
+	Orderings: map[string]string{
 		"name": "patients.name_key", "created_at": "patients.created_at", "updated_at": "patients.updated_at",
 	},
-	filters: map[string]filter{
-		"gender":      oneOf("patients.gender", "male", "female", "other", "unknown"),
-		"blood_group": oneOf("patients.blood_group", "A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-"),
-		"created_by":  number("patients.created_by"),
+	Filters: map[string]listing.Filter{
+		"gender":      listing.OneOf("patients.gender", "male", "female", "other", "unknown"),
+		"blood_group": listing.OneOf("patients.blood_group", "A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-"),
+		"created_by":  listing.Number("patients.created_by"),
 	},
 }
 
+// BeforeSave fills the columns that searches and orderings use. GORM calls it.
+func (p *Patient) BeforeSave(*gorm.DB) error {
+	p.NameKey = Folded(Fold(p.Name))
+	p.SearchText = searchText(p.Name, p.Phone, p.Email)
+	return nil
+}
+
 // Patients lists the actor's own patients; all of them for staff.
-func (db *DB) Patients(ctx context.Context, by Actor, values url.Values) (*Page[Patient], error) {
-	page, err := list[Patient](ctx, db.read, by, patientList, values, by.owns("patients.created_by")...)
+func (db *DB) Patients(ctx context.Context, by Actor, values url.Values) (*listing.Page[Patient], error) {
+	page, err := listing.Find[Patient](db.read.WithContext(ctx), patientList, values, by.IsStaff, by.owns("patients.created_by"))
 	if err != nil {
 		return nil, err
 	}
-	e := by.event(now(), ActionList, objectPatient, 0)
-	e.PatientIDs = make(IDs, len(page.Results))
+	shown := make(IDs, len(page.Results))
 	for i, p := range page.Results {
-		e.PatientIDs[i] = p.ID
+		shown[i] = p.ID
 	}
-	return page, db.audited(e, nil)
+	return page, db.auditList(by, objectPatient, shown)
 }
 
 // Patient finds one patient that the actor may see.
 func (db *DB) Patient(ctx context.Context, by Actor, id int64) (*Patient, error) {
 	var p Patient
-	err := take(db.read.WithContext(ctx), &p, patientList.columns, "", append(by.sees("created_by"), where("id = ?", id))...)
-	if err == nil {
-		db.patients.keep(id, p)
-	}
-	return &p, db.audited(by.event(now(), ActionRead, objectPatient, id), err)
+	err := db.read.WithContext(ctx).Scopes(by.owns("created_by")).Take(&p, id).Error
+	return &p, db.audit(by.event(now(), ActionRead, Subject{Object: objectPatient, ID: id}), err)
 }
 
 // CreatePatient stores a patient that belongs to the actor.
-func (db *DB) CreatePatient(ctx context.Context, by Actor, change Change[PatientFields]) (*Patient, error) {
-	var p *Patient
-	in, invalid := Read(change)
-	err := db.creation(by)(ctx, by, func(tx *Tx) (err error) {
-		p, err = once(tx, func() (*Patient, error) {
-			if invalid != nil {
-				return nil, invalid
-			}
-			p := &Patient{PatientFields: in, CreatedBy: by.ID, CreatedAt: tx.Now, UpdatedAt: tx.Now, Version: 1}
-			p.index()
-			return p, tx.create(p, &p.ID, objectPatient, diff(nil, p.PatientFields))
-		})
-		return err
+func (db *DB) CreatePatient(ctx context.Context, by Actor, bind Bind[PatientFields]) (*Patient, error) {
+	return create(ctx, db, by, db.WriteAlone, bind, func(tx *Tx, in PatientFields, errs apierror.Fields) (*Patient, error) {
+		if err := errs.Err(); err != nil {
+			return nil, err
+		}
+		p := &Patient{PatientFields: in, CreatedBy: by.ID, CreatedAt: tx.Now, UpdatedAt: tx.Now, Version: 1}
+		return p, tx.Clauses(tx.event(ActionCreate, p, diff(nil, in))).Create(p).Error
 	})
-	if err == nil && by.Retry.replayed() {
-		err = db.audited(by.event(now(), ActionRead, objectPatient, p.ID), nil)
-	}
-	return p, err
 }
 
-// UpdatePatient applies change to a patient that the actor may see; what changes nothing keeps the version. Staff may
-// hand the patient over to another account, with its assignments.
-func (db *DB) UpdatePatient(ctx context.Context, by Actor, id int64, change Change[PatientUpdate]) (*Patient, error) {
-	var p Patient
-	var changed bool
-	write := db.WriteOne
-	if by.IsStaff { // who may hand it over, which changes more rows
+// UpdatePatient changes a patient that the actor may see. Staff may hand it over to another account, with its
+// assignments.
+func (db *DB) UpdatePatient(ctx context.Context, by Actor, id int64, bind Bind[PatientUpdate]) (*Patient, error) {
+	write := db.WriteAlone
+	if by.IsStaff { // whose change may be of more rows than one
 		write = db.Write
 	}
-	err := write(ctx, by, func(tx *Tx) (err error) {
-		tx.attempts(ActionUpdate, objectPatient, id, id)
-		if known, ok := db.patients.take(id); ok && tx.single && known.CreatedBy == by.ID {
-			p = known
-			if changed, err = tx.changePatient(&p, change); err == nil && changed {
-				return nil
-			} // else it may have been out of date
+	return change(ctx, db, by, write, id, by.owns("created_by"), func(tx *Tx, p *Patient) error {
+		in := PatientUpdate{p.PatientFields, p.CreatedBy}
+		errs := bind.Validated(&in)
+		if in.CreatedBy != p.CreatedBy {
+			if err := tx.handOver(p, in.CreatedBy, errs); err != nil {
+				return err
+			}
 		}
-		if err := lock(tx, &p, id, by.sees("created_by")...); err != nil {
-			return err
-		}
-		changed, err = tx.changePatient(&p, change)
-		return err
+		p.PatientFields, p.CreatedBy = in.PatientFields, in.CreatedBy
+		return errs.Err()
 	})
-	if err == nil {
-		db.patients.keep(id, p)
-	}
-	if err == nil && !changed { // the answer shows the patient all the same
-		err = db.audited(by.event(now(), ActionRead, objectPatient, id), nil)
-	}
-	return &p, err
 }
 
-// changePatient applies change to a patient that was read, and tells whether that changed anything.
-func (tx *Tx) changePatient(p *Patient, change Change[PatientUpdate]) (bool, error) {
-	if err := tx.check(p.ETag()); err != nil {
-		return false, err
-	}
-	before := PatientUpdate{p.PatientFields, p.CreatedBy}
-	in := before
-	wrong := change.apply(&in)
-	if in.CreatedBy != p.CreatedBy {
-		if err := tx.handOver(p.ID, in.CreatedBy, wrong); err != nil {
-			return false, err
-		}
-	}
-	if err := wrong.Err(); err != nil || in == before {
-		return false, err
-	}
-	p.PatientFields, p.CreatedBy, p.UpdatedAt, p.Version = in.PatientFields, in.CreatedBy, tx.Now, p.Version+1
-	p.index()
-	return true, tx.update(p, p.ID, p.Version-1, objectPatient, diff(&before, in))
-}
-
-// handOver moves a patient's assignments to a new owner, removed ones too.
-func (tx *Tx) handOver(patient, owner int64, wrong apierror.Fields) error {
-	err := exists(wrong, "created_by", owner, lockShared(tx, &User{}, owner, where("is_active")))
-	if err != nil || len(wrong) > 0 {
+// handOver gives a patient's assignments to a new owner, removed ones too.
+func (tx *Tx) handOver(p *Patient, owner int64, errs apierror.Fields) error {
+	err := tx.Scopes(tx.forShare).Where("is_active").Take(&User{}, owner).Error
+	if err = addIfMissing(errs, "created_by", owner, err); err != nil || len(errs) > 0 {
 		return err
 	}
-	return tx.Unscoped().Model(&Mapping{}).Where("patient_id = ?", patient).UpdateColumn("owner_id", owner).Error
+	return tx.Unscoped().Model(&Mapping{}).Where("patient_id = ?", p.ID).UpdateColumn("owner_id", owner).Error
 }
 
 // DeletePatient hides a patient together with its assignments.
 func (db *DB) DeletePatient(ctx context.Context, by Actor, id int64) error {
-	return db.Write(ctx, by, func(tx *Tx) error {
-		tx.attempts(ActionDelete, objectPatient, id, id)
-		var p Patient
-		if err := lock(tx, &p, id, by.sees("created_by")...); err != nil {
-			return err
-		}
-		if err := tx.check(p.ETag()); err != nil {
-			return err
-		}
-		if err := tx.hide(&Patient{}, id); err != nil {
-			return err
-		}
-		if err := tx.record(ActionDelete, objectPatient, id, Changes{}); err != nil {
-			return err
-		}
-		return tx.hideMappings(objectPatient, "patient_id = ?", id)
-	})
+	return remove[Patient](ctx, db, by, id, by.owns("created_by"), func(*Tx) error { return nil })
 }
 
 // RestorePatient undoes a deletion, with the assignments that went with it. It is for staff.
 func (db *DB) RestorePatient(ctx context.Context, by Actor, id int64) (*Patient, error) {
-	if !by.IsStaff {
-		return nil, apierror.ErrForbidden
-	}
-	var p Patient
-	var restored bool
-	err := db.Write(ctx, by, func(tx *Tx) error {
-		tx.attempts(ActionRestore, objectPatient, id, id)
-		err := lock(tx, &p, id)
-		if restored = p.DeletedAt.Valid; err != nil || !restored {
-			return err
-		}
-		if err := tx.unhide(&Patient{}, id); err != nil {
-			return err
-		}
-		if err := tx.record(ActionRestore, objectPatient, id, Changes{}); err != nil {
-			return err
-		}
-		return tx.unhideMappings(objectPatient, "patient_id = ?", id)
-	})
-	if err == nil && !restored { // the answer shows the patient all the same
-		err = db.audited(by.event(now(), ActionRead, objectPatient, id), nil)
-	}
-	return &p, err
+	return restore[Patient](ctx, db, by, id)
 }
 
 // ETag is the patient's version as an entity tag.
 func (p *Patient) ETag() string { return ETag(p.Version) }
 
-// index fills the columns that searches and orderings use.
-func (p *Patient) index() {
-	p.NameKey = Folded(Fold(p.Name))
-	p.SearchText = searchText(p.Name, p.Phone, p.Email)
-}
+// What change.go needs to know of a record.
+func (p *Patient) subject() Subject        { return Subject{Object: objectPatient, ID: p.ID} }
+func (p *Patient) changeableBy(Actor) bool { return true } // who sees it may change it
+func (p *Patient) deleted() bool           { return p.DeletedAt.Valid }
+func (p *Patient) version() int64          { return p.Version }
+func (p *Patient) changed(at time.Time)    { p.UpdatedAt, p.Version = at, p.Version+1 }
+func (p *Patient) whenDuplicate() string   { return "" } // no index of patients is unique

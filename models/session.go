@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"healthcare/apierror"
+	"healthcare/listing"
 )
 
 // Session is one sign-in of an account, from login to logout. LastUsedAt is when it was opened or last refreshed.
@@ -90,8 +90,8 @@ func (db *DB) successor(token string) string {
 
 // Refresh exchanges a refresh token for its successor. A spent one presented again within the grace gets the same
 // successor; later it ends its session, because it must have been stolen from somebody (RFC 9700, section 4.14.2).
-func (db *DB) Refresh(ctx context.Context, by Actor, change Change[RefreshRequest]) (*SignIn, error) {
-	in, err := Read(change)
+func (db *DB) Refresh(ctx context.Context, by Actor, bind Bind[RefreshRequest]) (*SignIn, error) {
+	in, err := bind.Read()
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func (db *DB) Refresh(ctx context.Context, by Actor, change Change[RefreshReques
 	err = db.Write(ctx, by, func(tx *Tx) error {
 		out, reused = nil, false
 		var t RefreshToken
-		err := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Where("hash = ?", hashToken(in.Refresh)).Take(&t).Error
+		err := tx.Scopes(tx.forUpdate).Where("hash = ?", hashToken(in.Refresh)).Take(&t).Error
 		if err != nil {
 			return notValid(err)
 		}
@@ -170,19 +170,19 @@ func (db *DB) revoke(ctx context.Context, by Actor, fn func(tx *Tx) error) error
 	return db.Write(ctx, by, fn)
 }
 
-var sessionList = listing{
-	table:   "sessions",
-	columns: columns[Session](),
-	newest:  "sessions.created_at",
-	orderings: map[string]string{
-		"created_at": "sessions.created_at",
-	},
+var sessionList = listing.List{
+	Table:     "sessions",
+	Columns:   listing.Columns[Session](),
+	Newest:    "sessions.created_at",
+	Orderings: map[string]string{"created_at": "sessions.created_at"},
 }
 
 // Sessions lists where the actor's account is signed in.
-func (db *DB) Sessions(ctx context.Context, by Actor, values url.Values) (*Page[Session], error) {
-	page, err := list[Session](ctx, db.read, by, sessionList, values,
-		where("user_id = ? AND ended_at IS NULL AND expires_at > ?", by.ID, now()))
+func (db *DB) Sessions(ctx context.Context, by Actor, values url.Values) (*listing.Page[Session], error) {
+	goingOn := func(q *gorm.DB) *gorm.DB {
+		return q.Where("user_id = ? AND ended_at IS NULL AND expires_at > ?", by.ID, now())
+	}
+	page, err := listing.Find[Session](db.read.WithContext(ctx), sessionList, values, by.IsStaff, goingOn)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +196,7 @@ func (db *DB) Sessions(ctx context.Context, by Actor, values url.Values) (*Page[
 func (db *DB) EndSession(ctx context.Context, by Actor, id int64) error {
 	return db.revoke(ctx, by, func(tx *Tx) error {
 		var s Session
-		if err := lock(tx, &s, id, where("user_id = ? AND ended_at IS NULL", by.ID)); err != nil {
+		if err := tx.Scopes(tx.forUpdate).Where("user_id = ? AND ended_at IS NULL", by.ID).Take(&s, id).Error; err != nil {
 			return err
 		}
 		return tx.endSessions("id = ?", id)

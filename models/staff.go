@@ -9,25 +9,27 @@ import (
 	"gorm.io/gorm"
 
 	"healthcare/apierror"
+	"healthcare/listing"
 )
 
-var userList = listing{
-	table:   "users",
-	columns: columns[User](),
-	search:  "users.search_text",
-	newest:  "users.created_at",
-	orderings: map[string]string{
+var userList = listing.List{
+	Table:   "users",
+	Columns: listing.Columns[User](),
+	Search:  "users.search_text",
+	Fold:    Fold,
+	Newest:  "users.created_at",
+	Orderings: map[string]string{
 		"name": "users.username_key", "created_at": "users.created_at", "updated_at": "users.updated_at",
 	},
-	filters: map[string]filter{"is_staff": boolean("users.is_staff"), "is_active": boolean("users.is_active")},
+	Filters: map[string]listing.Filter{"is_staff": listing.Boolean("users.is_staff"), "is_active": listing.Boolean("users.is_active")},
 }
 
 // Users lists the accounts, for staff.
-func (db *DB) Users(ctx context.Context, by Actor, values url.Values) (*Page[User], error) {
+func (db *DB) Users(ctx context.Context, by Actor, values url.Values) (*listing.Page[User], error) {
 	if !by.IsStaff {
 		return nil, apierror.ErrForbidden
 	}
-	return list[User](ctx, db.read, by, userList, values)
+	return listing.Find[User](db.read.WithContext(ctx), userList, values, by.IsStaff)
 }
 
 // User finds one account, for staff.
@@ -36,7 +38,7 @@ func (db *DB) User(ctx context.Context, by Actor, id int64) (*User, error) {
 		return nil, apierror.ErrForbidden
 	}
 	var u User
-	err := db.read.WithContext(ctx).Where("id = ?", id).Take(&u).Error
+	err := db.read.WithContext(ctx).Take(&u, id).Error
 	return &u, apierror.FromDatabase(err)
 }
 
@@ -48,7 +50,7 @@ type Standing struct {
 
 // UpdateUser disables, enables, promotes or demotes an account. The clinic always keeps one active staff account. A
 // disabled account's sessions end.
-func (db *DB) UpdateUser(ctx context.Context, by Actor, id int64, change Change[Standing]) (*User, error) {
+func (db *DB) UpdateUser(ctx context.Context, by Actor, id int64, bind Bind[Standing]) (*User, error) {
 	if !by.IsStaff {
 		return nil, apierror.ErrForbidden
 	}
@@ -57,15 +59,16 @@ func (db *DB) UpdateUser(ctx context.Context, by Actor, id int64, change Change[
 		if err := tx.serialize("staff"); err != nil {
 			return err
 		}
-		if err := lock(tx, &u, id); err != nil {
+		u = User{}
+		if err := tx.Scopes(tx.forUpdate).Take(&u, id).Error; err != nil {
 			return err
 		}
 		in := Standing{u.IsStaff, u.IsActive}
-		if err := change.apply(&in).Err(); err != nil || in == (Standing{u.IsStaff, u.IsActive}) {
+		if err := bind.Validated(&in).Err(); err != nil || in == (Standing{u.IsStaff, u.IsActive}) {
 			return err
 		}
 		u.IsStaff, u.IsActive, u.UpdatedAt = in.IsStaff, in.IsActive, tx.Now
-		if err := tx.store(&u); err != nil {
+		if err := tx.Select("*").Omit("created_at").Updates(&u).Error; err != nil {
 			return err
 		}
 		var staff int64
@@ -115,9 +118,9 @@ func (db *DB) SetPassword(ctx context.Context, username, password string) error 
 	if err != nil {
 		return err
 	}
-	wrong := apierror.Fields{}
-	wrong.Add("password", db.passwords.weaknesses(password, u.UserFields)...)
-	if err := wrong.Err(); err != nil {
+	errs := apierror.Fields{}
+	errs.Add("password", db.passwords.weaknesses(password, u.UserFields)...)
+	if err := errs.Err(); err != nil {
 		return err
 	}
 	hash, err := db.passwords.hash(ctx, password)

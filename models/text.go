@@ -6,6 +6,8 @@ import (
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
 )
 
 // Fold gives the form in which two spellings that differ only in case are equal: Unicode's full case folding, then
@@ -23,7 +25,13 @@ func Fold(s string) string {
 // break, so none can match across two fields.
 func searchText(fields ...string) string { return Fold(strings.Join(fields, "\n")) }
 
-// likePattern matches every text that contains word, whose % and _ stand for themselves.
-func likePattern(word string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(word) + "%"
+// Folded is a column of folded text that both databases order by code point.
+type Folded string
+
+// GormDBDataType makes PostgreSQL compare bytes whatever the database's locale is, as SQLite always does.
+func (Folded) GormDBDataType(db *gorm.DB, _ *schema.Field) string {
+	if db.Name() == "postgres" {
+		return `text COLLATE "C"`
+	}
+	return "text"
 }

@@ -44,22 +44,25 @@ type Registration struct {
 }
 
 // Register opens an account.
-func (db *DB) Register(ctx context.Context, by Actor, change Change[Registration]) (*User, error) {
-	return db.register(ctx, by, change, false)
+func (db *DB) Register(ctx context.Context, by Actor, bind Bind[Registration]) (*User, error) {
+	return db.register(ctx, by, bind, false)
 }
 
-func (db *DB) register(ctx context.Context, by Actor, change Change[Registration], staff bool) (*User, error) {
+func (db *DB) register(ctx context.Context, by Actor, bind Bind[Registration], staff bool) (*User, error) {
 	var in Registration
-	wrong := change(&in)
-	in.Username = norm.NFKC.String(in.Username)
-	checkTags(wrong, in)
+	normalized := Bind[Registration](func(in *Registration) apierror.Fields {
+		errs := bind(in)
+		in.Username = norm.NFKC.String(in.Username)
+		return errs
+	})
+	errs := normalized.Validated(&in)
 	if in.Password != "" {
-		wrong.Add("password", db.passwords.weaknesses(in.Password, in.UserFields)...)
+		errs.Add("password", db.passwords.weaknesses(in.Password, in.UserFields)...)
 	}
-	if err := takenUser(db.read.WithContext(ctx), 0, in.UserFields, wrong); err != nil {
+	if err := addIfTaken(db.read.WithContext(ctx), 0, in.UserFields, errs); err != nil {
 		return nil, err
 	}
-	if err := wrong.Err(); err != nil {
+	if err := errs.Err(); err != nil {
 		return nil, err
 	}
 	hash, err := db.passwords.hash(ctx, in.Password)
@@ -69,53 +72,53 @@ func (db *DB) register(ctx context.Context, by Actor, change Change[Registration
 	var u *User
 	err = db.Write(ctx, by, func(tx *Tx) error {
 		u = &User{UserFields: in.UserFields, PasswordHash: hash, IsActive: true, IsStaff: staff, CreatedAt: tx.Now, UpdatedAt: tx.Now}
-		u.index()
 		return apierror.ConflictIfDuplicate(tx.Create(u).Error, "A user with that username or email already exists.")
 	})
 	return u, err
 }
 
-// takenUser adds to wrong what another account has already. The unique indexes decide; this only gives the client
+// addIfTaken adds what another account has already. The unique indexes decide; this only gives the client
 // all of its errors at once.
-func takenUser(q *gorm.DB, self int64, in UserFields, wrong apierror.Fields) error {
+func addIfTaken(q *gorm.DB, self int64, in UserFields, errs apierror.Fields) error {
 	var others []User
 	err := q.Select("username_key", "email_key").
 		Where("(username_key = ? OR email_key = ?) AND id <> ?", Fold(in.Username), Fold(in.Email), self).Find(&others).Error
 	for _, other := range others {
 		if string(other.UsernameKey) == Fold(in.Username) {
-			wrong.Add("username", "A user with that username already exists.")
+			errs.Add("username", "A user with that username already exists.")
 		}
 		if string(other.EmailKey) == Fold(in.Email) {
-			wrong.Add("email", "A user with that email already exists.")
+			errs.Add("email", "A user with that email already exists.")
 		}
 	}
 	return apierror.FromDatabase(err)
 }
 
-// UpdateProfile applies change to the actor's own account.
-func (db *DB) UpdateProfile(ctx context.Context, by Actor, change Change[ProfileFields]) (*User, error) {
+// UpdateProfile changes the actor's own account.
+func (db *DB) UpdateProfile(ctx context.Context, by Actor, bind Bind[ProfileFields]) (*User, error) {
 	var u User
 	err := db.revoke(ctx, by, func(tx *Tx) error {
-		if err := lock(tx, &u, by.ID); err != nil {
+		u = User{}
+		if err := tx.Scopes(tx.forUpdate).Take(&u, by.ID).Error; err != nil {
 			return err
 		}
 		in := u.ProfileFields
-		wrong := change.apply(&in)
-		if err := takenUser(tx.DB, u.ID, UserFields{ProfileFields: in}, wrong); err != nil {
+		errs := bind.Validated(&in)
+		if err := addIfTaken(tx.DB, u.ID, UserFields{ProfileFields: in}, errs); err != nil {
 			return err
 		}
-		if err := wrong.Err(); err != nil || in == u.ProfileFields {
+		if err := errs.Err(); err != nil || in == u.ProfileFields {
 			return err
 		}
 		u.ProfileFields, u.UpdatedAt = in, tx.Now
-		u.index()
-		return apierror.ConflictIfDuplicate(tx.store(&u), "A user with that email already exists.")
+		return apierror.ConflictIfDuplicate(tx.Select("*").Omit("created_at").Updates(&u).Error, "A user with that email already exists.")
 	})
 	return &u, err
 }
 
-// index fills the columns that unique indexes, searches and orderings use.
-func (u *User) index() {
+// BeforeSave fills the columns that unique indexes, searches and orderings use. GORM calls it.
+func (u *User) BeforeSave(*gorm.DB) error {
 	u.UsernameKey, u.EmailKey = Folded(Fold(u.Username)), Folded(Fold(u.Email))
 	u.SearchText = searchText(u.Username, u.Email, u.FirstName, u.LastName)
+	return nil
 }

@@ -12,7 +12,6 @@ import (
 	"hash"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -41,28 +40,10 @@ const (
 	settled = 15 * time.Minute
 )
 
-// sealedEvent is an event as it stands in the table.
-type sealedEvent struct {
-	ID         int64
-	At         time.Time
-	UserID     *int64
-	Action     string
-	Object     string
-	ObjectID   *int64
-	PatientID  *int64
-	PatientIDs IDs
-	Changes    string
-	Address    string
-	Outcome    string
-	RequestID  string
-}
-
-func (sealedEvent) TableName() string { return "events" }
-
 // rowMAC is the HMAC of an event, by a hash of newMAC.
-func rowMAC(h hash.Hash, e sealedEvent) []byte {
+func rowMAC(h hash.Hash, e Event) []byte {
 	text, err := json.Marshal([]any{
-		e.ID, e.At.UnixMicro(), e.UserID, e.Action, e.Object, e.ObjectID, e.PatientID, []int64(e.PatientIDs), e.Changes,
+		e.ID, e.At.UnixMicro(), e.UserID, e.Action, e.Object, e.ObjectID, e.PatientID, []int64(e.PatientIDs), string(e.Changes),
 		e.Address, e.Outcome, e.RequestID,
 	})
 	if err != nil {
@@ -117,15 +98,12 @@ func newestSeal(q *gorm.DB, s *Seal) error {
 	return q.Order("id DESC").Limit(1).Find(s).Error
 }
 
-func unsealed(q *gorm.DB, last Seal, limit int) ([]sealedEvent, error) {
-	query, args := "SELECT * FROM events WHERE id > ?", []any{last.LastID}
+func unsealed(q *gorm.DB, last Seal, limit int) (events []Event, err error) {
+	q = q.Where("id > ?", last.LastID)
 	if len(last.Pending) > 0 {
-		query += " OR id IN (?" + strings.Repeat(", ?", len(last.Pending)-1) + ")"
-		for _, id := range last.Pending {
-			args = append(args, id)
-		}
+		q = q.Or("id IN ?", []int64(last.Pending))
 	}
-	return find[sealedEvent](q, query+" ORDER BY id LIMIT ?", append(args, limit)...)
+	return events, q.Order("id").Limit(limit).Find(&events).Error
 }
 
 // seal makes one seal, and returns how many events it covers. Events do not change, so all but the last step is done

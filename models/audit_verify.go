@@ -60,11 +60,11 @@ func (db *DB) verifySeal(q *gorm.DB, last, s Seal) error {
 	if err != nil || len(macs) != macSize*len(s.EventIDs) {
 		return fmt.Errorf("seal %d was changed", s.ID)
 	}
-	var found []sealedEvent
+	var found []Event
 	if err := q.Where("id IN ?", []int64(s.EventIDs)).Find(&found).Error; err != nil { // at most sealBatch
 		return err
 	}
-	events := map[int64]sealedEvent{}
+	events := map[int64]Event{}
 	for _, e := range found {
 		events[e.ID] = e
 	}

@@ -1,0 +1,136 @@
+package fastgorm
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
+)
+
+// Also is a clause for Create, Updates and Delete: it stores one more row together with the change, both or neither.
+// Keys are the columns of that row which take the primary key of the changed row:
+//
+//	db.Clauses(fastgorm.Also(&event, "object_id")).Create(&patient)
+//
+// On PostgreSQL both are one statement for most structs, and need no transaction around it. Where they need one and there
+// is none, nothing is stored and the error is ErrNeedsTransaction. Where a change meets no row, the other is not stored either. Row may be a slice if there are no keys.
+func Also(row any, keys ...string) clause.Expression { return &also{row, keys} }
+
+type also struct {
+	row  any
+	keys []string
+}
+
+const alsoKey = name + ":also"
+
+// Build writes nothing: this is no condition.
+func (*also) Build(clause.Builder) {}
+
+// ModifyStatement lets the callbacks find the row.
+func (a *also) ModifyStatement(stmt *gorm.Statement) { stmt.Settings.Store(alsoKey, a) }
+
+// HasAlso tells whether a statement stores one more row.
+func HasAlso(stmt *gorm.Statement) bool { return alsoOf(stmt) != nil }
+
+func alsoOf(stmt *gorm.Statement) *also {
+	a, ok := stmt.Settings.Load(alsoKey)
+	if !ok {
+		return nil
+	}
+	return a.(*also)
+}
+
+// ErrNeedsTransaction says that a change and its Also must be made in a transaction.
+var ErrNeedsTransaction = errors.New("fastgorm: a change and its Also need a transaction")
+
+// isAutoKey tells whether the one value that the database makes is the primary key.
+func isAutoKey(s *schema.Schema) bool {
+	return len(s.FieldsWithDefaultDBValue) == 1 && s.FieldsWithDefaultDBValue[0] == s.PrioritizedPrimaryField && len(s.PrimaryFields) == 1
+}
+
+// mustBeIn refuses to store a row in a statement of its own that a crash could part from the change.
+func (a *also) mustBeIn(db *gorm.DB) bool {
+	if _, ok := db.Statement.ConnPool.(gorm.TxCommitter); a != nil && !ok && db.Error == nil {
+		_ = db.AddError(ErrNeedsTransaction)
+		return false
+	}
+	return true
+}
+
+// store stores the row after the change, in the same transaction.
+func (a *also) store(db *gorm.DB) {
+	if a == nil || db.Error != nil || db.DryRun || db.RowsAffected == 0 {
+		return
+	}
+	stmt := db.Statement
+	if len(a.keys) > 0 {
+		id, _ := stmt.Schema.PrioritizedPrimaryField.ValueOf(stmt.Context, stmt.ReflectValue)
+		other := &gorm.Statement{DB: db}
+		if db.AddError(other.Parse(a.row)) != nil {
+			return
+		}
+		for _, key := range a.keys {
+			_ = db.AddError(other.Schema.LookUpField(key).Set(stmt.Context, reflect.ValueOf(a.row).Elem(), id))
+		}
+	}
+	_ = db.AddError(db.Session(&gorm.Session{NewDB: true}).CreateInBatches(a.row, batchSize).Error)
+}
+
+// batchSize is how many rows one INSERT holds: both databases limit the parameters of a statement.
+const batchSize = 500
+
+// also adds the insert of one more row. It is false if the row is a slice, or if the plugin does not know a type.
+func (s *shape) also(stmt *gorm.Statement, a *also) bool {
+	other := &gorm.Statement{DB: stmt.DB, Context: stmt.Context}
+	if len(a.keys) == 0 || other.Parse(a.row) != nil || !isAutoKey(other.Schema) {
+		return false
+	}
+	other.ReflectValue = reflect.ValueOf(a.row).Elem()
+	s.key = append(s.key, '+')
+	s.text(other.Table)
+	s.texts(a.keys)
+	return other.ReflectValue.Kind() == reflect.Struct && s.row(other, a.keys)
+}
+
+// buildAlso makes one statement of the change that is built and the insert of one more row.
+func buildAlso(stmt *gorm.Statement, a *also) {
+	other := &gorm.Statement{DB: stmt.DB, Context: stmt.Context}
+	if stmt.AddError(other.Parse(a.row)) != nil {
+		return
+	}
+	change := stmt.SQL.String()
+	if !strings.Contains(change, " RETURNING ") {
+		change += " RETURNING " + stmt.Quote(stmt.Schema.PrioritizedPrimaryField.DBName)
+	}
+	stmt.SQL.Reset()
+	_, _ = stmt.WriteString("WITH changed AS (" + change + ") INSERT INTO " + stmt.Quote(other.Table) + " (")
+	var columns []string
+	for _, name := range other.Schema.DBNames {
+		if name != other.Schema.PrioritizedPrimaryField.DBName {
+			columns = append(columns, stmt.Quote(name))
+		}
+	}
+	_, _ = stmt.WriteString(strings.Join(columns, ", ") + ") SELECT ")
+	row, first := reflect.ValueOf(a.row).Elem(), true
+	for _, name := range other.Schema.DBNames {
+		f := other.Schema.FieldsByDBName[name]
+		if f == other.Schema.PrioritizedPrimaryField {
+			continue
+		}
+		if !first {
+			_, _ = stmt.WriteString(", ")
+		}
+		first = false
+		if slices.Contains(a.keys, name) {
+			_, _ = stmt.WriteString("changed." + stmt.Quote(stmt.Schema.PrioritizedPrimaryField.DBName))
+			continue
+		}
+		v, _ := f.ValueOf(stmt.Context, row)
+		stmt.AddVar(stmt, v)
+	}
+	_, _ = stmt.WriteString(" FROM changed RETURNING " + stmt.Quote(a.keys[0]))
+}

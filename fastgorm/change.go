@@ -1,0 +1,206 @@
+package fastgorm
+
+import (
+	"reflect"
+	"slices"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/callbacks"
+	"gorm.io/gorm/clause"
+)
+
+// create is in the place of GORM's callback for Create.
+func (p *Plugin) create(db *gorm.DB) {
+	also := alsoOf(db.Statement)
+	if p.Off || db.Error != nil || db.DryRun || !p.insertRow(db, also) && !p.copyRows(db) {
+		if also.mustBeIn(db) {
+			p.stockCreate(db)
+			also.store(db)
+		}
+	}
+}
+
+// update is in the place of GORM's callback for Updates.
+func (p *Plugin) update(db *gorm.DB) {
+	also := alsoOf(db.Statement)
+	if p.Off || db.Error != nil || db.DryRun || !p.updateRow(db, also) {
+		if also.mustBeIn(db) {
+			p.stockUpdate(db)
+			also.store(db)
+		}
+	}
+}
+
+// delete is in the place of GORM's callback for Delete. It adds nothing but Also.
+func (p *Plugin) delete(db *gorm.DB) {
+	also := alsoOf(db.Statement)
+	if also.mustBeIn(db) {
+		p.stockDelete(db)
+		also.store(db)
+	}
+}
+
+// insertRow inserts one struct. It is false if it did nothing, because something about it is not known here.
+func (p *Plugin) insertRow(db *gorm.DB, also *also) bool {
+	stmt := db.Statement
+	s := shape{values: make([]any, 0, 40)}
+	if !isOneStruct(stmt) || !isAutoKey(stmt.Schema) || hasKey(stmt) || len(stmt.Clauses)+len(stmt.Selects)+len(stmt.Omits)+len(stmt.Schema.CreateClauses) > 0 {
+		return false
+	}
+	s.key = append(make([]byte, 0, 256), 'c')
+	s.text(stmt.Table)
+	together := also != nil && db.Name() == "postgres"
+	if !s.row(stmt, nil) || together && !s.also(stmt, also) {
+		return false
+	}
+	p.keep(stmt, s, func() {
+		stmt.Vars = nil
+		stmt.AddClause(clause.Returning{Columns: []clause.Column{{Name: stmt.Schema.PrioritizedPrimaryField.DBName}}})
+		stmt.AddClause(clause.Insert{})
+		stmt.AddClause(callbacks.ConvertToCreateValues(stmt))
+		stmt.Build(stmt.BuildClauses...)
+		if together {
+			buildAlso(stmt, also)
+		}
+	})
+	if db.Error == nil {
+		returned(db)
+	}
+	if !together {
+		also.store(db)
+	}
+	return true
+}
+
+// updateRow updates all columns of one struct but those to omit: Select("*").Omit(…).Updates(&row).
+func (p *Plugin) updateRow(db *gorm.DB, also *also) bool {
+	stmt := db.Statement
+	s := shape{values: make([]any, 0, 40)}
+	if stmt.Model != stmt.Dest || !isOneStruct(stmt) || !slices.Equal(stmt.Selects, []string{"*"}) || !softDeleteOnly(stmt.Schema.UpdateClauses) ||
+		len(stmt.Schema.PrimaryFields) != 1 || !hasKey(stmt) {
+		return false
+	}
+	s.key = append(make([]byte, 0, 256), 'u')
+	s.text(stmt.Table)
+	s.flag(stmt.Unscoped)
+	s.texts(stmt.Omits)
+	together := also != nil && db.Name() == "postgres"
+	if !s.assignments(stmt) || !s.clauses(stmt, "WHERE") {
+		return false
+	}
+	id, _ := stmt.Schema.PrioritizedPrimaryField.ValueOf(stmt.Context, stmt.ReflectValue)
+	s.values = append(s.values, id)
+	if together && !s.also(stmt, also) {
+		return false
+	}
+	p.keep(stmt, s, func() {
+		stmt.Vars = nil
+		for _, c := range stmt.Schema.UpdateClauses {
+			stmt.AddClause(c)
+		}
+		stmt.AddClause(clause.Update{})
+		stmt.AddClause(callbacks.ConvertToAssignments(stmt))
+		stmt.Build(stmt.BuildClauses...)
+		if together {
+			buildAlso(stmt, also)
+		}
+	})
+	if db.Error != nil {
+		return true
+	}
+	if together {
+		returned(db)
+		return true
+	}
+	result, err := stmt.ConnPool.ExecContext(stmt.Context, stmt.SQL.String(), stmt.Vars...)
+	if db.AddError(err) == nil {
+		db.RowsAffected, _ = result.RowsAffected()
+	}
+	also.store(db)
+	return true
+}
+
+// isOneStruct tells whether a statement, of which nothing is built yet, is about one struct of its model.
+func isOneStruct(stmt *gorm.Statement) bool {
+	return stmt.Schema != nil && stmt.SQL.Len() == 0 && stmt.TableExpr == nil && stmt.Result == nil && stmt.ReflectValue.Kind() == reflect.Struct &&
+		stmt.ReflectValue.Type() == stmt.Schema.ModelType && stmt.ReflectValue.CanSet()
+}
+
+// returned runs a statement that returns the primary key of the row that it changed, if there was one.
+func returned(db *gorm.DB) {
+	stmt := db.Statement
+	_ = db.AddError(withRows(stmt, func(_ []string, found rows) error {
+		db.RowsAffected = 0
+		for found.Next() {
+			var id int64
+			if err := found.Scan(&id); err != nil {
+				return err
+			}
+			db.RowsAffected++
+			if err := stmt.Schema.PrioritizedPrimaryField.Set(stmt.Context, stmt.ReflectValue, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// row adds the values of a row to insert, but for its key and for those that something else sets, and gives its fields
+// their defaults as GORM does.
+func (s *shape) row(stmt *gorm.Statement, but []string) bool {
+	for _, name := range stmt.Schema.DBNames {
+		f := stmt.Schema.FieldsByDBName[name]
+		if f == stmt.Schema.PrioritizedPrimaryField || slices.Contains(but, name) {
+			continue
+		}
+		if !f.Creatable || f.Serializer != nil {
+			return false
+		}
+		v, zero := f.ValueOf(stmt.Context, stmt.ReflectValue)
+		var set any
+		switch {
+		case !zero:
+		case f.DefaultValueInterface != nil:
+			set = f.DefaultValueInterface
+		case f.AutoCreateTime > 0 || f.AutoUpdateTime > 0:
+			set = stmt.NowFunc()
+		}
+		if set != nil {
+			if f.Set(stmt.Context, stmt.ReflectValue, set) != nil {
+				return false
+			}
+			v, _ = f.ValueOf(stmt.Context, stmt.ReflectValue)
+		}
+		if !s.value(stmt, v) {
+			return false
+		}
+	}
+	return true
+}
+
+// assignments adds the values of the columns to update.
+func (s *shape) assignments(stmt *gorm.Statement) bool {
+	for _, name := range stmt.Schema.DBNames {
+		f := stmt.Schema.FieldsByDBName[name]
+		if f.AutoUpdateTime > 0 || f.Serializer != nil || !f.Updatable {
+			return false
+		}
+		if f.PrimaryKey || slices.Contains(stmt.Omits, f.DBName) || slices.Contains(stmt.Omits, f.Name) {
+			continue
+		}
+		v, _ := f.ValueOf(stmt.Context, stmt.ReflectValue)
+		if !s.value(stmt, v) {
+			return false
+		}
+	}
+	return true
+}
+
+// value adds one value to store. What a type says of itself in SQL is a part of the text.
+func (s *shape) value(stmt *gorm.Statement, v any) bool {
+	if valuer, ok := v.(gorm.Valuer); ok {
+		return s.expression(valuer.GormValue(stmt.Context, stmt.DB))
+	}
+	s.values = append(s.values, v)
+	return isPlain(v)
+}

@@ -1,0 +1,155 @@
+package fastgorm
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"gorm.io/gorm"
+)
+
+// Group commits transactions together. It is for SQLite, which has one writer: each commit waits for the disk, and in a
+// group they share this wait. (PostgreSQL groups its commits by itself.)
+//
+//	request A ── joins ── gets the turn ── BEGIN ── A, B, C ── COMMIT ── answers ── gives the turn back
+//	request B ── joins ── waits ................................└─ answers
+//	request C ── joins ── waits ................................└─ answers
+//	request D ............................ joins ── waits ................... gets the turn ── BEGIN ── D …
+//
+// The first request that gets the turn is the leader: it runs what all that have joined want to change, in one
+// transaction. Nobody is answered before the commit. Who leaves while waiting is taken off the list; what has begun goes
+// on to its end.
+//
+// If one of a group fails, the transaction is rolled back, and a second one runs each change within a savepoint: what
+// fails again leaves nothing behind and the others as they are. If the second fails as a whole (a full disk), or a change
+// panics, each has a transaction of its own.
+type Group struct {
+	db   *gorm.DB
+	turn chan struct{} // holds one while there is a leader
+
+	mu      sync.Mutex
+	waiting []*member
+}
+
+// member is the change of one request.
+type member struct {
+	change func(*gorm.DB) error
+	err    error
+	done   chan bool // whether the group has decided; err is then what it decided
+}
+
+// NewGroup makes a group for the one connection of db that writes.
+func NewGroup(db *gorm.DB) *Group { return &Group{db: db, turn: make(chan struct{}, 1)} }
+
+// Transaction is GORM's Transaction, together with what else waits. Change may run more than once.
+func (g *Group) Transaction(ctx context.Context, change func(*gorm.DB) error) error {
+	m := &member{change: change, done: make(chan bool, 1)}
+	g.mu.Lock()
+	g.waiting = append(g.waiting, m)
+	g.mu.Unlock()
+	var decided bool
+	select {
+	case g.turn <- struct{}{}:
+		g.lead(ctx, m)
+		decided = <-m.done
+	case decided = <-m.done:
+	case <-ctx.Done():
+		if g.leave(m) {
+			return ctx.Err()
+		}
+		decided = <-m.done
+	}
+	if !decided {
+		return g.db.WithContext(ctx).Transaction(change)
+	}
+	return m.err
+}
+
+// leave takes a member off the list. It is false if the leader has begun with it.
+func (g *Group) leave(m *member) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := slices.Index(g.waiting, m)
+	if i >= 0 {
+		g.waiting = slices.Delete(g.waiting, i, i+1)
+	}
+	return i >= 0
+}
+
+// admit takes all members off the list: they have begun.
+func (g *Group) admit() []*member {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	members := g.waiting
+	g.waiting = nil
+	return members
+}
+
+// lead runs the changes of all that wait, tells each whether that was decided, and gives the turn back.
+func (g *Group) lead(ctx context.Context, leader *member) {
+	var members []*member
+	decided := false
+	defer func() {
+		_ = recover() // a change that panics does so again, where it belongs, when it is alone
+		if g.leave(leader) {
+			members = append(members, leader)
+		}
+		for _, m := range members {
+			m.done <- decided
+		}
+		<-g.turn
+	}()
+	ctx, cancel := Uncancelled(ctx)
+	defer cancel()
+	err := g.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		members = g.admit() // not before BEGIN: while another process writes, each may still leave
+		return inTurn(tx, members)
+	})
+	switch {
+	case err == nil:
+		decided = true
+	case len(members) > 1:
+		decided = g.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error { return withSavepoints(tx, members) }) == nil
+	case len(members) == 1:
+		members[0].err, decided = err, true
+	case g.leave(leader): // BEGIN failed; the others try in their turn
+		members, leader.err, decided = []*member{leader}, err, true
+	}
+}
+
+// inTurn makes the changes one after another, up to the first that fails. Most groups need no more: a savepoint for each
+// would take a third longer, because SQLite's search index writes itself out at each.
+func inTurn(tx *gorm.DB, members []*member) error {
+	for _, m := range members {
+		if m.err = m.change(tx); m.err != nil {
+			return m.err
+		}
+	}
+	return nil
+}
+
+// withSavepoints makes changes of which some fail. What it returns is an error of the transaction, not of a change.
+func withSavepoints(tx *gorm.DB, members []*member) error {
+	for _, m := range members {
+		if err := tx.Exec("SAVEPOINT change").Error; err != nil {
+			return err
+		}
+		if m.err = m.change(tx); m.err != nil {
+			if err := tx.Exec("ROLLBACK TO change").Error; err != nil {
+				return err
+			}
+		}
+		if err := tx.Exec("RELEASE change").Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Uncancelled is a context with the same deadline, that goes on when the client does not.
+func Uncancelled(ctx context.Context) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	}
+	return context.WithoutCancel(ctx), func() {}
+}

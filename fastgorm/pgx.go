@@ -1,0 +1,68 @@
+package fastgorm
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/gorm"
+)
+
+// rows is what both pgx and database/sql return.
+type rows interface {
+	Next() bool
+	Scan(dest ...any) error
+	Err() error
+}
+
+// withRows runs a query and has its rows read: by pgx on a connection of PostgreSQL's pool, because database/sql takes as
+// long as the driver; by database/sql on SQLite and within a transaction.
+func withRows(stmt *gorm.Statement, read func(names []string, found rows) error) error {
+	text := stmt.SQL.String()
+	if pool, ok := stmt.ConnPool.(*sql.DB); ok && stmt.Name() == "postgres" {
+		return onPGX(stmt.Context, pool, func(conn *pgx.Conn) error {
+			found, err := conn.Query(stmt.Context, text, stmt.Vars...)
+			if err != nil {
+				return err
+			}
+			defer found.Close()
+			columns := found.FieldDescriptions()
+			names := make([]string, len(columns))
+			for i := range columns {
+				names[i] = columns[i].Name
+			}
+			if err := read(names, found); err != nil {
+				return err
+			}
+			found.Close() // which finds the error of a statement that fails at its end
+			return found.Err()
+		})
+	}
+	found, err := stmt.ConnPool.QueryContext(stmt.Context, text, stmt.Vars...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = found.Close() }()
+	names, err := found.Columns()
+	if err != nil {
+		return err
+	}
+	if err := read(names, found); err != nil {
+		return err
+	}
+	if err := found.Err(); err != nil {
+		return err
+	}
+	return found.Close()
+}
+
+// onPGX runs fn on a connection of the pool, which goes on to own it.
+func onPGX(ctx context.Context, pool *sql.DB, fn func(*pgx.Conn) error) error {
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	return conn.Raw(func(driver any) error { return fn(driver.(*stdlib.Conn).Conn()) })
+}

@@ -1,0 +1,118 @@
+package fastgorm
+
+import (
+	"errors"
+	"reflect"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+)
+
+// query is in the place of GORM's callback for Find, Take, First, Pluck and Count.
+func (p *Plugin) query(db *gorm.DB) {
+	stmt := db.Statement
+	if p.Off || db.Error != nil || db.DryRun {
+		p.stockQuery(db)
+		return
+	}
+	if stmt.SQL.Len() == 0 {
+		p.build(db)
+	}
+	if db.Error != nil {
+		return
+	}
+	err := errNotScanned
+	if isScannable(stmt) {
+		err = withRows(stmt, func(names []string, found rows) error { return scan(stmt, names, found) })
+	}
+	switch {
+	case errors.Is(err, errNotScanned): // GORM runs the same text again
+		p.stockQuery(db)
+	case err != nil:
+		_ = db.AddError(err)
+	case db.RowsAffected == 0 && stmt.RaiseErrorOnNotFound:
+		_ = db.AddError(gorm.ErrRecordNotFound)
+	}
+}
+
+// errNotScanned says that a row is for GORM to scan: a NULL that the field has no room for, for instance, or a type that
+// database/sql would convert.
+var errNotScanned = errors.New("fastgorm: GORM must scan this")
+
+// isScannable tells whether the rows go into a model, or into a slice of it.
+func isScannable(stmt *gorm.Statement) bool {
+	if stmt.Schema == nil || stmt.Result != nil || len(stmt.Joins) > 0 || len(stmt.ColumnMapping) > 0 || !stmt.ReflectValue.CanSet() {
+		return false
+	}
+	t := stmt.ReflectValue.Type()
+	if t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	return t == stmt.Schema.ModelType && !t.ConvertibleTo(schema.TimeReflectType)
+}
+
+// scan reads rows as GORM's Scan does, but straight into the fields.
+func scan(stmt *gorm.Statement, names []string, found rows) error {
+	fields, err := fieldsOf(stmt.Schema, names)
+	if err != nil {
+		return err
+	}
+	stmt.RowsAffected = 0
+	pointers := make([]any, len(fields))
+	one := func(row reflect.Value) error {
+		for i, f := range fields {
+			if f == nil {
+				pointers[i] = new(any) // a column that the model lacks
+				continue
+			}
+			pointers[i] = f.ReflectValueOf(stmt.Context, row).Addr().Interface()
+		}
+		if found.Scan(pointers...) != nil {
+			return errNotScanned
+		}
+		stmt.RowsAffected++
+		return nil
+	}
+	dest := stmt.ReflectValue
+	if dest.Kind() == reflect.Struct {
+		if !found.Next() {
+			return nil
+		}
+		return one(dest)
+	}
+	if dest.Cap() == 0 {
+		dest.Set(reflect.MakeSlice(dest.Type(), 0, 20)) // as GORM does
+	}
+	dest.SetLen(0)
+	for n := 0; found.Next(); n++ {
+		dest.Grow(1)
+		dest.SetLen(n + 1)
+		row := dest.Index(n)
+		row.SetZero()
+		if err := one(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fieldsOf finds the field of each column, nil where there is none.
+func fieldsOf(s *schema.Schema, names []string) ([]*schema.Field, error) {
+	fields := make([]*schema.Field, len(names))
+	for i, name := range names {
+		f := s.LookUpField(name)
+		if f == nil || !f.Readable {
+			continue
+		}
+		if f.Serializer != nil {
+			return nil, errNotScanned
+		}
+		for _, other := range fields[:i] {
+			if other == f { // a column that is there twice
+				return nil, errNotScanned
+			}
+		}
+		fields[i] = f
+	}
+	return fields, nil
+}

@@ -1,0 +1,133 @@
+package listing
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// cursor is a position in an ordered list: beside the row with this key and id. Clients get it as an opaque word. It
+// does not say which rows a client may see, so a client that makes one up only moves among the rows it may see anyway.
+type cursor struct {
+	Order    string `json:"o"` // what ?ordering= was
+	Key      string `json:"k"` // of the row, in the column that orders
+	ID       int64  `json:"i"`
+	Backward bool   `json:"b,omitempty"` // the rows before it are wanted, not those after it
+}
+
+func (c cursor) String() string {
+	text, _ := json.Marshal(c) // of strings and numbers: cannot fail
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+func parseCursor(word, order string) (*cursor, bool) {
+	c := &cursor{}
+	text, err := base64.RawURLEncoding.DecodeString(word)
+	if err != nil || json.Unmarshal(text, c) != nil || c.Order != order {
+		return nil, false
+	}
+	return c, true
+}
+
+// value is the key as a value of the column. It refuses a key that no such column can hold.
+func (c cursor) value(column string) (any, bool) {
+	switch {
+	case strings.HasSuffix(column, "at"):
+		at, err := time.Parse(time.RFC3339Nano, c.Key)
+		return at.UTC(), err == nil && at.UTC().Year() > 0 && at.UTC().Year() <= 9999
+	case strings.HasSuffix(column, ".id"):
+		id, err := strconv.ParseInt(c.Key, 10, 64)
+		return id, err == nil
+	}
+	return c.Key, !strings.ContainsRune(c.Key, 0)
+}
+
+// cursorKey is the value of the ordering column, written as text. The column holds a time, a number or folded text.
+type cursorKey string
+
+// GormDataType tells GORM that this is a type of our own.
+func (cursorKey) GormDataType() string { return "text" }
+
+// Scan reads each kind of value.
+func (k *cursorKey) Scan(src any) error {
+	switch v := src.(type) {
+	case time.Time:
+		*k = cursorKey(v.UTC().Format(time.RFC3339Nano))
+	case int64:
+		*k = cursorKey(strconv.FormatInt(v, 10))
+	case string:
+		*k = cursorKey(v)
+	case []byte:
+		*k = cursorKey(v)
+	default:
+		return fmt.Errorf("a cursor cannot be made of %T", src)
+	}
+	return nil
+}
+
+// positioned is one row of a list with its position, of which a cursor can be made.
+type positioned[T any] struct {
+	Row       T `gorm:"embedded"`
+	CursorKey cursorKey
+	CursorID  int64
+}
+
+func (p positioned[T]) cursor(order string, backward bool) string {
+	return cursor{order, string(p.CursorKey), p.CursorID, backward}.String()
+}
+
+// findByCursor finds the page beside a cursor. It looks the cursor's key up in an index and does not count rows, so any
+// page of the list costs the same. If rows are added or removed meanwhile, no other row is repeated or left out.
+func findByCursor[T any](db *gorm.DB, r request) (*Page[T], error) {
+	backward := r.cursor != nil && r.cursor.Backward
+	rows, err := run[positioned[T]](db, r.besideCursor(r.descending != backward), r.size+1)
+	if err != nil {
+		return nil, err
+	}
+	more := len(rows) > r.size // the statement asks for one row more, to know this
+	rows = rows[:min(len(rows), r.size)]
+	if backward {
+		slices.Reverse(rows)
+	}
+	page := &Page[T]{Results: make([]T, len(rows))}
+	for i := range rows {
+		page.Results[i] = rows[i].Row
+	}
+	if len(rows) == 0 {
+		return page, nil
+	}
+	if backward && more || !backward && r.cursor != nil {
+		page.PreviousCursor = rows[0].cursor(r.ordering, true)
+	}
+	if backward || more {
+		page.NextCursor = rows[len(rows)-1].cursor(r.ordering, false)
+	}
+	return page, nil
+}
+
+// besideCursor is the statement of the rows that follow the cursor in this direction.
+func (r request) besideCursor(descending bool) clause.Expr {
+	conditions := r.conditions()
+	if r.cursor != nil {
+		after := " > "
+		if descending {
+			after = " < "
+		}
+		conditions = append(conditions, gorm.Expr("("+r.orderBy+", "+r.Table+".id)"+after+"(?, ?)", r.key, r.cursor.ID))
+	}
+	var hits clause.Expr
+	if len(r.words) > 0 {
+		hits = r.withHits()
+		conditions = append(conditions, gorm.Expr(r.Table+".id IN (SELECT id FROM hits)"))
+	}
+	rows := fromWhere(r.Table, r.Joins, conditions...)
+	return gorm.Expr(hits.SQL+"SELECT "+r.Columns+", "+r.orderBy+" AS cursor_key, "+r.Table+".id AS cursor_id"+rows.SQL+
+		orderAndLimit(r.orderBy, r.Table, descending, r.size+1), slices.Concat(hits.Vars, rows.Vars)...)
+}

@@ -1,0 +1,110 @@
+package listing
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// minIndexedLength is the length of the pieces of text that an index holds. It cannot look up shorter words.
+const minIndexedLength = 3
+
+// Looking words up takes as long as the words are common among the rows of all accounts. Reading an account's rows takes
+// as long as the account has many. So words are looked up for an account that has more than fewRows. On PostgreSQL they
+// are looked up in a table of up to smallTable rows too, because it finds an entry in an index quicker than SQLite.
+const (
+	fewRows    = 10_000
+	smallTable = 20_000
+)
+
+// withHits is a WITH clause that finds the rows of a search: "hits" has their ids, and their sort keys for the order.
+// It finds them once, whatever the rest of the statement does with them.
+//
+// There are two ways to find them: to read all rows that the client may see (within an index that holds the text too,
+// see models.Patient), or to look the words up in the index of the search. The statement holds both ways and chooses one
+// itself: "choice" is true in one of them only.
+func (r request) withHits() clause.Expr {
+	words := r.indexedWords()
+	if len(words) == 0 {
+		hits := r.hits(r.Table, r.holdsWords())
+		return gorm.Expr("WITH hits AS MATERIALIZED ("+hits.SQL+") ", hits.Vars...)
+	}
+	useIndex := r.useIndex()
+	read := r.hits("choice CROSS JOIN "+r.Table, r.holdsWords(), []clause.Expr{gorm.Expr("NOT choice.use_index")})
+	table, inIndex := r.lookUp(words)
+	lookedUp := r.hits("choice CROSS JOIN "+table, inIndex, r.holdsWords(), []clause.Expr{gorm.Expr("choice.use_index")})
+	return gorm.Expr("WITH choice AS MATERIALIZED (SELECT "+useIndex.SQL+" AS use_index),"+
+		" hits AS MATERIALIZED ("+read.SQL+" UNION ALL "+lookedUp.SQL+") ",
+		slices.Concat(useIndex.Vars, read.Vars, lookedUp.Vars)...)
+}
+
+// indexedWords are the words of the search that the index can look up.
+func (r request) indexedWords() []string {
+	var words []string
+	for _, word := range r.words {
+		if r.SearchIndex != "" && utf8.RuneCountInString(word) >= minIndexedLength {
+			words = append(words, word)
+		}
+	}
+	return words
+}
+
+// useIndex is true if it is better to look the words up in the index than to read the rows that the client may see.
+func (r request) useIndex() clause.Expr {
+	visible := fromWhere(r.Table, "", r.visible...)
+	sql := "(SELECT count(*) FROM (SELECT 1" + visible.SQL + " LIMIT " + strconv.Itoa(fewRows+1) + ") AS counted) > " + strconv.Itoa(fewRows)
+	if r.dialect == "postgres" {
+		sql = "(SELECT max(id) FROM " + r.Table + ") <= " + strconv.Itoa(smallTable) + " OR " + sql
+	}
+	return gorm.Expr(sql, visible.Vars...)
+}
+
+// hits selects the ids and sort keys of the rows that the client may see and asked for, and that meet these conditions.
+func (r request) hits(tables string, conditions ...[]clause.Expr) clause.Expr {
+	joins := ""
+	if r.FiltersJoin {
+		joins = r.Joins
+	}
+	rows := fromWhere(tables, joins, slices.Concat(r.conditions(), slices.Concat(conditions...))...)
+	return gorm.Expr("SELECT "+r.Table+".id, "+r.orderBy+" AS sort_key"+rows.SQL, rows.Vars...)
+}
+
+// holdsWords lets through the rows whose text holds every word.
+func (r request) holdsWords() []clause.Expr {
+	position := map[string]string{"sqlite": "instr", "postgres": "strpos"}[r.dialect]
+	conditions := make([]clause.Expr, len(r.words))
+	for i, word := range r.words {
+		conditions[i] = gorm.Expr(position+"("+r.Search+", ?) > 0", word)
+	}
+	return conditions
+}
+
+// lookUp returns the table and the conditions by which the index of the search finds the rows that hold these words.
+func (r request) lookUp(words []string) (table string, conditions []clause.Expr) {
+	if r.dialect == "sqlite" {
+		phrases := make([]string, len(words))
+		for i, word := range words {
+			phrases[i] = `"` + strings.ReplaceAll(word, `"`, `""`) + `"`
+		}
+		// NOT INDEXED leaves only the ids that were found, though SQLite would rather read an account's rows.
+		return r.Table + " NOT INDEXED", []clause.Expr{
+			gorm.Expr(r.Table+".id IN (SELECT rowid FROM "+r.SearchIndex+" WHERE "+r.SearchIndex+" MATCH ?)", strings.Join(phrases, " AND ")),
+		}
+	}
+	// PostgreSQL makes its plan without knowing the words. It would rather read an index that holds the text than look
+	// the words up in one that does not. No index holds the version, so asking for it rules the first way out.
+	conditions = []clause.Expr{gorm.Expr(r.Table + ".version > 0")}
+	for _, word := range words {
+		conditions = append(conditions, gorm.Expr(r.Search+" LIKE ?", likePattern(word)))
+	}
+	return r.Table, conditions
+}
+
+// likePattern matches every text that contains the word, whose % and _ stand for themselves.
+func likePattern(word string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(word) + "%"
+}

@@ -1,0 +1,28 @@
+// Package models is the clinic: its tables, their rules and their queries. It reads like a Django models.py.
+//
+// Begin with patient.go. A resource is a struct, what clients write of it, its list, and a function for each action.
+// doctor.go, mapping.go and user.go are alike.
+//
+//	patient.go, doctor.go, mapping.go, assign.go   the clinic's records and who treats whom
+//	user.go, staff.go, actor.go                    accounts, and who asks
+//	login.go, password.go, session.go              how one signs in
+//	write.go, change.go                            how anything is changed: one transaction, one event, one answer
+//	history.go, audit_*.go                         what was done: histories, the audit trail and its seals
+//	bind.go, validate.go, etag.go, idempotency.go  what a client may send
+//	db.go, migrate*.go, cleanup.go                 the database itself
+//
+// Queries are GORM chains, as GORM's guides teach them: db.read for reading, tx within Write for changing. Deleted rows
+// are hidden from them (gorm.DeletedAt). What makes them fast is a GORM plugin, package fastgorm, of which nothing needs
+// to be known here. Lists are in package listing.
+//
+// # What goes past GORM's API
+//
+// Nothing but this. DDL that GORM's migrator cannot say (triggers, partial and text indexes) is text given to GORM's
+// Exec, in migrate*.go and audit_verify.go.
+//
+//	where            what                  why                                            what it costs
+//	write.go         Exec("ROLLBACK")      a failed COMMIT leaves SQLite's one writing    one statement after an error
+//	                                       connection in a transaction
+//	write.go         advisory locks        GORM has no word for them; SQLite needs none   one round trip
+//	audit_seal.go    advisory lock         one instance at a time seals                   one round trip a second
+package models

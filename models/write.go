@@ -1,0 +1,127 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"healthcare/apierror"
+	"healthcare/fastgorm"
+)
+
+// Tx is one transaction of one actor, at one time. It is a *gorm.DB: all of GORM works on it.
+type Tx struct {
+	*gorm.DB
+	By  Actor
+	Now time.Time
+
+	refused *Event // is audited if the transaction fails
+	alone   bool   // see WriteAlone
+}
+
+// Write runs fn in a transaction. Every change to the data passes here, and nothing of it is kept unless all of it is.
+// (Only the events of reads pass by, see storeEvents.) The error may be shown to a client.
+//
+// fn runs again if the transaction failed because of others, so it must build what it stores itself. On SQLite it shares
+// its transaction with other requests, see fastgorm.Group.
+func (db *DB) Write(ctx context.Context, by Actor, fn func(tx *Tx) error) error {
+	for try := 1; ; try++ {
+		var tx *Tx
+		err := db.transaction(ctx, func(g *gorm.DB) error {
+			tx = &Tx{DB: g, By: by, Now: now()}
+			return fn(tx)
+		})
+		if apierror.SQLiteCode(err) != 0 {
+			db.rollBack(ctx)
+		}
+		if try < 5 && apierror.IsRetryable(err) {
+			continue
+		}
+		return db.finish(tx, err)
+	}
+}
+
+func (db *DB) transaction(ctx context.Context, fn func(*gorm.DB) error) error {
+	if db.group != nil {
+		return db.group.Transaction(ctx, fn)
+	}
+	return db.write.WithContext(ctx).Transaction(fn)
+}
+
+// WriteAlone is Write for an fn that reads, and then changes one row together with its event. On PostgreSQL that is one
+// statement, which needs no transaction around it: two round trips fewer, and no lock is held between reading and
+// storing. The version that was read must be a condition of an update, which then fails with errStale. If others were
+// faster three times, fn takes its turn in a transaction; and so it does if one statement is not enough.
+func (db *DB) WriteAlone(ctx context.Context, by Actor, fn func(tx *Tx) error) error {
+	if db.group == nil {
+		for range 3 {
+			tx := &Tx{DB: db.write.WithContext(ctx), By: by, Now: now(), alone: true}
+			err := fn(tx)
+			if errors.Is(err, fastgorm.ErrNeedsTransaction) {
+				break
+			}
+			if !errors.Is(err, errStale) && !apierror.IsRetryable(err) {
+				return db.finish(tx, err)
+			}
+		}
+	}
+	return db.Write(ctx, by, fn)
+}
+
+// errStale says that another has changed the row since it was read.
+var errStale = errors.New("the row has changed meanwhile")
+
+// refuse is Write for an fn that cannot succeed, because what the client sent is wrong already: it only finds out what
+// else is wrong. It joins no transaction, which would make the others of its group run again.
+func (db *DB) refuse(ctx context.Context, by Actor, fn func(tx *Tx) error) error {
+	tx := &Tx{DB: db.read.WithContext(ctx), By: by, Now: now(), alone: true}
+	return db.finish(tx, fn(tx))
+}
+
+// finish audits what was refused, and makes the error one that a client may see.
+func (db *DB) finish(tx *Tx, err error) error {
+	if err != nil && tx != nil && tx.refused != nil {
+		return db.audit(*tx.refused, err)
+	}
+	return apierror.FromDatabase(err)
+}
+
+// rollBack ends what a failed COMMIT may have left open on SQLite's one writing connection, as its documentation
+// advises; else no transaction could begin there any more. The connection is free only while no transaction of
+// database/sql has it, so no other's work can be undone. Mostly there is nothing to end, and the error says so.
+func (db *DB) rollBack(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = db.write.WithContext(ctx).Exec("ROLLBACK").Error
+}
+
+// auditIfRefused says what the transaction is about to do, so that the audit trail tells of it even if it fails.
+func (tx *Tx) auditIfRefused(action string, about Subject) {
+	e := tx.By.event(tx.Now, action, about)
+	tx.refused = &e
+}
+
+// forUpdate is the scope that keeps others from changing the rows until the transaction ends. SQLite needs no locks: it
+// has one writer at a time. Nor does WriteAlone, which compares versions.
+func (tx *Tx) forUpdate(q *gorm.DB) *gorm.DB { return tx.locking(q, clause.LockingStrengthUpdate) }
+
+// forShare keeps others from changing or deleting the rows, but not from locking them like this.
+func (tx *Tx) forShare(q *gorm.DB) *gorm.DB { return tx.locking(q, clause.LockingStrengthShare) }
+
+func (tx *Tx) locking(q *gorm.DB, strength string) *gorm.DB {
+	if tx.alone {
+		return q
+	}
+	return q.Clauses(clause.Locking{Strength: strength})
+}
+
+// serialize lets one transaction at a time do what is named, until it ends. On SQLite every write does so anyway.
+func (tx *Tx) serialize(what string) error {
+	if tx.Name() != "postgres" {
+		return nil
+	}
+	return tx.Exec("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", what).Error
+}
