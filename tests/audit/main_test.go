@@ -1,0 +1,9 @@
+package audit
+
+import (
+	"testing"
+
+	"healthcare/tests/kit"
+)
+
+func TestMain(m *testing.M) { kit.Main(m) }
