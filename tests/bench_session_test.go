@@ -2,6 +2,7 @@ package tests
 
 import (
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -28,7 +29,7 @@ func BenchmarkSessionCheck(b *testing.B) {
 				b.Skip("POSTGRESQL WAS NOT MEASURED: there is no server")
 			}
 			cfg := kit.BaseConfig(kit.Fresh[name](b))
-			db, handler := kit.Open(b, cfg, io.Discard)
+			db, handler := kit.Open(b, cfg, slog.DiscardHandler)
 			user := kit.CreateAdmin(b, db, "ana")
 			var in *models.SignIn
 			for range 1000 { // so that the look-up has something to look through

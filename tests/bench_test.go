@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -110,7 +111,7 @@ type benchAPI struct {
 
 // newBenchAPI starts an instance whose account has patients, every fourth of them called Müller, each with a doctor.
 func newBenchAPI(b *testing.B, cfg *config.Config) *benchAPI {
-	_, handler := kit.Open(b, cfg, io.Discard)
+	_, handler := kit.Open(b, cfg, slog.NewTextHandler(io.Discard, nil))
 	api := &benchAPI{b: b, handler: handler}
 	api.do("POST", "/api/auth/register/", fmt.Sprintf(`{"username": "ana", "email": "ana@example.org", "password": %q}`, kit.Password), 201)
 	var in struct{ Access string }

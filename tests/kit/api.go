@@ -3,7 +3,6 @@ package kit
 import (
 	"database/sql"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http/httptest"
 	"strings"
@@ -49,11 +48,11 @@ func OnBoth(t *testing.T, test func(t *testing.T, api *API), options ...func(*co
 }
 
 // Open opens the database and puts the server together, without a network, until the test ends.
-func Open(t testing.TB, cfg *config.Config, log io.Writer) (*models.DB, *routes.Handler) {
+func Open(t testing.TB, cfg *config.Config, log slog.Handler) (*models.DB, *routes.Handler) {
 	t.Helper()
 	db, err := models.Open(t.Context(), cfg)
 	require.NoError(t, err)
-	handler, err := routes.New(cfg, db, slog.New(slog.NewTextHandler(log, nil)))
+	handler, err := routes.New(cfg, db, slog.New(log))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	return db, handler
@@ -63,7 +62,7 @@ func Open(t testing.TB, cfg *config.Config, log io.Writer) (*models.DB, *routes.
 func Start(t testing.TB, cfg *config.Config) *API {
 	t.Helper()
 	log := &Buffer{}
-	db, handler := Open(t, cfg, log)
+	db, handler := Open(t, cfg, slog.NewTextHandler(log, nil))
 	s := httptest.NewServer(handler)
 	t.Cleanup(s.Close) // before the database
 	return &API{T: t, Config: cfg, DB: db, URL: s.URL, Log: log, Routes: handler.Routes}

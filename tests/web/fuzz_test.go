@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -34,7 +35,7 @@ func fuzzTargets(f *testing.F) []*target {
 	for _, address := range addresses {
 		x := &target{}
 		var db *models.DB
-		db, x.handler = kit.Open(f, kit.BaseConfig(address), io.Discard)
+		db, x.handler = kit.Open(f, kit.BaseConfig(address), slog.NewTextHandler(io.Discard, nil))
 		kit.CreateAdmin(f, db, "staff")
 		x.must(f, "POST", "/api/auth/register/", "", `{"username": "ana", "email": "ana@example.org", "password": "`+kit.Password+`"}`)
 		x.staff, x.ana = x.login(f, "staff"), x.login(f, "ana")
