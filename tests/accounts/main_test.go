@@ -1,3 +1,4 @@
+// Package accounts specifies accounts: registration, logins, locks, sessions, tokens, passwords and staff.
 package accounts
 
 import (

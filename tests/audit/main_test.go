@@ -1,3 +1,4 @@
+// Package audit specifies the audit trail and its seals.
 package audit
 
 import (

@@ -94,8 +94,8 @@ func makeTemplates(dir string) error {
 	return nil
 }
 
-// shareConnections lowers the number of tests that run at once, if else the packages which run beside each other could
-// need more connections than the server has. A test has two instances or fewer at most times.
+// shareConnections lowers the number of tests that run at once where the server has too few connections for them:
+// go test runs the packages beside each other. Most tests have at most two instances.
 func shareConnections() error {
 	if Server == nil {
 		return nil

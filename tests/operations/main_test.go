@@ -1,3 +1,4 @@
+// Package operations specifies what operators do and see: configuration, migrations, backups, commands, the process and its log.
 package operations
 
 import (

@@ -1,3 +1,4 @@
+// Package web specifies what is of HTTP and not of one resource: paths, headers, bad input, the pages, and the documents that describe it all.
 package web
 
 import (
