@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
@@ -14,9 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"healthcare/apierror"
 	"healthcare/models"
-	"healthcare/routes"
+	"healthcare/tests/kit"
 )
 
 // BenchmarkSessionCheck tells what it costs a request that its session is checked: the look-up alone, a request that
@@ -25,38 +23,24 @@ import (
 //
 //	go test ./tests -run '^$' -bench SessionCheck
 func BenchmarkSessionCheck(b *testing.B) {
-	databases := map[string]string{"sqlite": "sqlite:" + filepath.Join(b.TempDir(), "bench.db")}
-	if server != nil {
-		name := template + "_bench"
-		require.NoError(b, server.create(name, ""))
-		b.Cleanup(func() { require.NoError(b, server.drop(name)) })
-		databases["postgres"] = server.database(name)
-	}
-	for _, name := range slices.Sorted(maps.Keys(databases)) {
+	for _, name := range slices.Sorted(maps.Keys(kit.Fresh)) {
 		b.Run(name, func(b *testing.B) {
-			cfg := baseConfig(databases[name])
-			db, err := models.Open(b.Context(), cfg)
-			require.NoError(b, err)
-			b.Cleanup(func() { require.NoError(b, db.Close()) })
-			handler, err := routes.New(cfg, db, slog.New(slog.DiscardHandler))
-			require.NoError(b, err)
-
-			user, err := db.CreateAdmin(b.Context(), models.Registration{
-				UserFields: models.UserFields{Username: "ana", ProfileFields: models.ProfileFields{Email: "ana@example.org"}}, Password: password,
-			})
-			require.NoError(b, err)
+			if name == "postgres" && kit.Server == nil {
+				b.Skip("POSTGRESQL WAS NOT MEASURED: there is no server")
+			}
+			cfg := kit.BaseConfig(kit.Fresh[name](b))
+			db, handler := kit.Open(b, cfg, slog.DiscardHandler)
+			user := kit.CreateAdmin(b, db, "ana")
 			var in *models.SignIn
 			for range 1000 { // so that the look-up has something to look through
-				in, err = db.Login(b.Context(), models.Actor{User: *user}, func(in *models.Credentials) apierror.Fields {
-					*in = models.Credentials{Username: "ana", Password: password}
-					return apierror.Fields{}
-				})
+				var err error
+				in, err = kit.SignIn(b.Context(), db, models.Actor{User: *user}, "ana", kit.Password)
 				require.NoError(b, err)
 			}
 			signed := 0
 			fresh := func() string {
 				signed++
-				return signToken(b, "HS256", []byte(cfg.JWTSecret), doc{
+				return kit.SignToken(b, "HS256", kit.JWTSecret, kit.Object{
 					"sub": strconv.FormatInt(user.ID, 10), "sid": strconv.FormatInt(in.SessionID, 10), "typ": "access",
 					"exp": time.Now().Add(time.Hour).Unix(), "jti": strconv.Itoa(signed),
 				})

@@ -2,7 +2,6 @@ package tests
 
 import (
 	"bytes"
-	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -10,8 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/glebarez/sqlite"
@@ -22,7 +19,7 @@ import (
 
 	"healthcare/config"
 	"healthcare/models"
-	"healthcare/routes"
+	"healthcare/tests/kit"
 )
 
 // Run with: go test -run '^$' -bench . -benchmem ./tests
@@ -114,15 +111,11 @@ type benchAPI struct {
 
 // newBenchAPI starts an instance whose account has patients, every fourth of them called Müller, each with a doctor.
 func newBenchAPI(b *testing.B, cfg *config.Config) *benchAPI {
-	db, err := models.Open(context.Background(), cfg)
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, db.Close()) })
-	handler, err := routes.New(cfg, db, slog.New(slog.NewTextHandler(io.Discard, nil)))
-	require.NoError(b, err)
+	_, handler := kit.Open(b, cfg, slog.NewTextHandler(io.Discard, nil))
 	api := &benchAPI{b: b, handler: handler}
-	api.do("POST", "/api/auth/register/", fmt.Sprintf(`{"username": "ana", "email": "ana@example.org", "password": %q}`, password), 201)
+	api.do("POST", "/api/auth/register/", fmt.Sprintf(`{"username": "ana", "email": "ana@example.org", "password": %q}`, kit.Password), 201)
 	var in struct{ Access string }
-	answer := api.do("POST", "/api/auth/login/", fmt.Sprintf(`{"username": "ana", "password": %q}`, password), 200)
+	answer := api.do("POST", "/api/auth/login/", fmt.Sprintf(`{"username": "ana", "password": %q}`, kit.Password), 200)
 	require.NoError(b, json.Unmarshal(answer, &in))
 	api.token = in.Access
 	api.do("POST", "/api/doctors/", `{"name": "Dr. Łucja Nowak", "specialization": "Cardiology"}`, 201)
@@ -154,20 +147,12 @@ func (api *benchAPI) do(method, path, body string, status int) []byte {
 
 // benchOnBoth runs a benchmark on SQLite and on PostgreSQL, each on a fresh database.
 func benchOnBoth(b *testing.B, bench func(*testing.B, *config.Config)) {
-	b.Run("sqlite", func(b *testing.B) {
-		content, err := os.ReadFile(sqliteFile)
-		require.NoError(b, err)
-		path := filepath.Join(b.TempDir(), "bench.db")
-		require.NoError(b, os.WriteFile(path, content, 0o600))
-		bench(b, baseConfig("sqlite:"+path))
-	})
-	b.Run("postgres", func(b *testing.B) {
-		if server == nil {
-			b.Skip("POSTGRESQL WAS NOT MEASURED: there is no server")
-		}
-		name := fmt.Sprintf("clinic_test_%s_%d", runID, databases.Add(1))
-		require.NoError(b, server.create(name, template))
-		b.Cleanup(func() { require.NoError(b, server.drop(name)) })
-		bench(b, baseConfig(server.database(name)))
-	})
+	for _, name := range []string{"sqlite", "postgres"} {
+		b.Run(name, func(b *testing.B) {
+			if name == "postgres" && kit.Server == nil {
+				b.Skip("POSTGRESQL WAS NOT MEASURED: there is no server")
+			}
+			bench(b, kit.BaseConfig(kit.Fresh[name](b)))
+		})
+	}
 }

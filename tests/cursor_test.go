@@ -8,15 +8,17 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"healthcare/tests/kit"
 )
 
 // follow walks through a list from one page to the next (or back), and returns the ids it saw, page by page.
-func follow(c *Client, path, link string) (pages [][]any, last *Response) {
+func follow(c *kit.Client, path, link string) (pages [][]any, last *kit.Response) {
 	for path != "" {
 		last = c.Get(path).Expect(http.StatusOK)
 		pages = append(pages, last.Column("id"))
 		next, _ := last.JSON[link].(string)
-		path = strings.TrimPrefix(next, c.api.URL)
+		path = strings.TrimPrefix(next, c.API.URL)
 	}
 	return pages, last
 }
@@ -30,13 +32,13 @@ func flat(pages [][]any) []any {
 }
 
 func TestCursorsWalkThroughAListInEveryOrderAndBack(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, eve := api.User("ana"), api.User("eve")
 		for _, name := range []string{"Zoë", "ana", "Ana", "Ömer", "bo", "Bo", "BO", "李雷"} {
-			ana.Post("/api/patients/", object{"name": name, "gender": "other"}).Expect(http.StatusCreated)
+			ana.Post("/api/patients/", kit.Object{"name": name, "gender": "other"}).Expect(http.StatusCreated)
 		}
-		ana.Patch("/api/patients/3/", object{"phone": "1"}).Expect(http.StatusOK)
-		eve.Post("/api/patients/", object{"name": "not hers"}).Expect(http.StatusCreated)
+		ana.Patch("/api/patients/3/", kit.Object{"phone": "1"}).Expect(http.StatusOK)
+		eve.Post("/api/patients/", kit.Object{"name": "not hers"}).Expect(http.StatusCreated)
 		for _, ordering := range []string{"", "name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"} {
 			by := "&gender=other&ordering=" + ordering
 			whole := ana.Get("/api/patients/?page_size=100" + by).Column("id")
@@ -53,14 +55,14 @@ func TestCursorsWalkThroughAListInEveryOrderAndBack(t *testing.T) {
 }
 
 func TestACursorNeitherRepeatsNorSkipsWhileRowsComeAndGo(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := api.User("ana")
 		for range 9 {
-			ana.Post("/api/patients/", object{"name": "P"}).Expect(http.StatusCreated)
+			ana.Post("/api/patients/", kit.Object{"name": "P"}).Expect(http.StatusCreated)
 		}
 		first := ana.Get("/api/patients/?page_size=3&cursor=").Expect(http.StatusOK)
 		assert.Equal(t, []any{9.0, 8.0, 7.0}, first.Column("id"))
-		ana.Post("/api/patients/", object{"name": "new"}).Expect(http.StatusCreated)
+		ana.Post("/api/patients/", kit.Object{"name": "new"}).Expect(http.StatusCreated)
 		ana.Delete("/api/patients/7/").Expect(http.StatusNoContent) // where the cursor stands
 		ana.Delete("/api/patients/5/").Expect(http.StatusNoContent)
 		pages, last := follow(ana, strings.TrimPrefix(first.JSON["next"].(string), api.URL), "next")
@@ -73,12 +75,12 @@ func TestACursorNeitherRepeatsNorSkipsWhileRowsComeAndGo(t *testing.T) {
 }
 
 func TestEveryListHasCursors(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, boss := api.User("ana"), api.Staff("boss")
 		for i := range 3 {
-			ana.Post("/api/patients/", object{"name": "P"}).Expect(http.StatusCreated)
-			ana.Post("/api/doctors/", object{"name": "D", "specialization": "s"}).Expect(http.StatusCreated)
-			ana.Post("/api/mappings/", object{"patient_id": 1, "doctor_id": i + 1}).Expect(http.StatusCreated)
+			ana.Post("/api/patients/", kit.Object{"name": "P"}).Expect(http.StatusCreated)
+			ana.Post("/api/doctors/", kit.Object{"name": "D", "specialization": "s"}).Expect(http.StatusCreated)
+			ana.Post("/api/mappings/", kit.Object{"patient_id": 1, "doctor_id": i + 1}).Expect(http.StatusCreated)
 			ana.Login()
 		}
 		for _, list := range []string{
@@ -86,7 +88,7 @@ func TestEveryListHasCursors(t *testing.T) {
 			"/api/auth/sessions/", "/api/patients/1/history/", "/api/doctors/1/history/",
 		} {
 			whole := ana.Get(list).Expect(http.StatusOK)
-			rows := []map[string]any{}
+			rows := []kit.Object{}
 			for next := list + "?page_size=2&cursor="; next != ""; {
 				page := ana.Get(next).Expect(http.StatusOK)
 				rows = append(rows, page.Results()...)
@@ -103,12 +105,12 @@ func TestEveryListHasCursors(t *testing.T) {
 }
 
 func TestACursorThatWasTamperedWithIsRefusedOrHarmless(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, eve := api.User("ana"), api.User("eve")
 		for range 3 {
-			ana.Post("/api/patients/", object{"name": "P"}).Expect(http.StatusCreated)
+			ana.Post("/api/patients/", kit.Object{"name": "P"}).Expect(http.StatusCreated)
 		}
-		secret := eve.Post("/api/patients/", object{"name": "Eve's"}).Expect(http.StatusCreated).ID()
+		secret := eve.Post("/api/patients/", kit.Object{"name": "Eve's"}).Expect(http.StatusCreated).ID()
 		made := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 		for _, cursor := range []string{
 			"x", "=", "a b", made("{}x"), made(`[1]`), made(`{"o":"name","k":"x","i":1}`), made(`{"o":"","k":"yesterday","i":1}`),

@@ -6,36 +6,38 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"healthcare/tests/kit"
 )
 
 func TestAllAccountsShareTheDoctors(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, eve := api.User("ana"), api.User("eve")
-		d := ana.Post("/api/doctors/", records[1].full).Expect(http.StatusCreated)
-		assert.Equal(t, d.JSON, eve.Get(path("doctors", d.ID())).Expect(http.StatusOK).JSON)
+		d := ana.Post("/api/doctors/", kit.Records[1].Full).Expect(http.StatusCreated)
+		assert.Equal(t, d.JSON, eve.Get(kit.Path("doctors", d.ID())).Expect(http.StatusOK).JSON)
 		assert.Equal(t, []any{d.JSON}, eve.Get("/api/doctors/").JSON["results"])
 	})
 }
 
 func TestOnlyItsCreatorAndStaffChangeADoctor(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, eve, staff := api.User("ana"), api.User("eve"), api.Staff("sue")
-		one := path("doctors", ana.Doctor("Dora"))
-		before := api.contents()
-		for _, r := range []*Response{
-			eve.Put(one, object{"name": "Mine", "specialization": "None"}), eve.Patch(one, object{"name": "Mine"}), eve.Patch(one, object{}), eve.Delete(one),
+		one := kit.Path("doctors", ana.Doctor("Dora"))
+		before := api.Contents()
+		for _, r := range []*kit.Response{
+			eve.Put(one, kit.Object{"name": "Mine", "specialization": "None"}), eve.Patch(one, kit.Object{"name": "Mine"}), eve.Patch(one, kit.Object{}), eve.Delete(one),
 		} {
 			assert.Equal(t, http.StatusForbidden, r.Status)
 			assert.Equal(t, "permission_denied", r.JSON["code"])
 		}
-		assert.Equal(t, before, api.contents())
+		assert.Equal(t, before, api.Contents())
 
-		r := staff.Patch(one, object{"name": "Dora Öz"}).Expect(http.StatusOK)
+		r := staff.Patch(one, kit.Object{"name": "Dora Öz"}).Expect(http.StatusOK)
 		assert.EqualValues(t, ana.ID, r.JSON["created_by"])
-		staff.Put(one, object{"name": "Dora", "specialization": "Radiology"}).Expect(http.StatusOK)
-		assert.Equal(t, 3.0, ana.Patch(one, object{"phone": ""}).Expect(http.StatusOK).JSON["version"])
+		staff.Put(one, kit.Object{"name": "Dora", "specialization": "Radiology"}).Expect(http.StatusOK)
+		assert.Equal(t, 3.0, ana.Patch(one, kit.Object{"phone": ""}).Expect(http.StatusOK).JSON["version"])
 		staff.Delete(one).Expect(http.StatusNoContent)
-		assert.Equal(t, 1, api.count("SELECT count(*) FROM doctors WHERE deleted_at IS NOT NULL"))
+		assert.Equal(t, 1, api.Count("SELECT count(*) FROM doctors WHERE deleted_at IS NOT NULL"))
 	})
 }
 
@@ -52,13 +54,13 @@ func TestWrongFieldsOfADoctorAreRefused(t *testing.T) {
 		{"years_of_experience", true, "valid integer"}, {"years_of_experience", []int{1}, "valid integer"}, {"years_of_experience", 1e30, "valid integer"},
 		{"years_of_experience", uint64(9223372036854775808), "valid integer"}, {"years_of_experience", "1 OR 1=1", "valid integer"},
 	}
-	onBoth(t, func(t *testing.T, api *API) { refuses(t, api, api.User("ana"), records[1], cases) })
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) { refuses(t, api, api.User("ana"), kit.Records[1], cases) })
 }
 
 func TestExperienceIsAWholeNumberAlsoInQuotes(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		c := api.User("ana")
-		one := path("doctors", c.Doctor("Dora"))
+		one := kit.Path("doctors", c.Doctor("Dora"))
 		for body, want := range map[string]any{`0`: 0.0, `80`: 80.0, `"7"`: 7.0, `8.0`: 8.0, `-0`: 0.0, `null`: nil} {
 			r := c.Raw("PATCH", one, `{"years_of_experience": `+body+`}`).Expect(http.StatusOK)
 			assert.Equal(t, want, r.JSON["years_of_experience"], body)
@@ -68,61 +70,61 @@ func TestExperienceIsAWholeNumberAlsoInQuotes(t *testing.T) {
 }
 
 func TestALicenceNumberIsUniqueAmongDoctorsThatAreNotDeleted(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, eve := api.User("ana"), api.User("eve")
-		licensed := object{"name": "Dora", "specialization": "Surgery", "license_number": "L-1"}
-		first := path("doctors", ana.Post("/api/doctors/", licensed).Expect(http.StatusCreated).ID())
-		second := path("doctors", eve.Doctor("Emil"))
+		licensed := kit.Object{"name": "Dora", "specialization": "Surgery", "license_number": "L-1"}
+		first := kit.Path("doctors", ana.Post("/api/doctors/", licensed).Expect(http.StatusCreated).ID())
+		second := kit.Path("doctors", eve.Doctor("Emil"))
 		eve.Doctor("Without") // two without a number are no duplicates
-		before := api.contents()
-		for _, r := range []*Response{eve.Post("/api/doctors/", licensed), eve.Put(second, licensed), eve.Patch(second, object{"license_number": " L-1 "})} {
+		before := api.Contents()
+		for _, r := range []*kit.Response{eve.Post("/api/doctors/", licensed), eve.Put(second, licensed), eve.Patch(second, kit.Object{"license_number": " L-1 "})} {
 			assert.Equal(t, http.StatusBadRequest, r.Status)
-			assert.Equal(t, object{"license_number": []any{"A doctor with that license number already exists."}}, r.JSON["errors"])
+			assert.Equal(t, kit.Object{"license_number": []any{"A doctor with that license number already exists."}}, r.JSON["errors"])
 		}
-		r := eve.Post("/api/doctors/", with(licensed, "name", "", "phone", "home")).Expect(http.StatusBadRequest)
+		r := eve.Post("/api/doctors/", kit.With(licensed, "name", "", "phone", "home")).Expect(http.StatusBadRequest)
 		assert.Len(t, r.JSON["errors"], 3) // told together with the other faults
-		assert.Equal(t, before, api.contents())
+		assert.Equal(t, before, api.Contents())
 
 		ana.Put(first, licensed).Expect(http.StatusOK) // its own number is not taken
 		ana.Delete(first).Expect(http.StatusNoContent)
-		eve.Patch(second, object{"license_number": "L-1"}).Expect(http.StatusOK)
-		assert.Equal(t, 2, api.count("SELECT count(*) FROM doctors WHERE license_number = 'L-1'"))
+		eve.Patch(second, kit.Object{"license_number": "L-1"}).Expect(http.StatusOK)
+		assert.Equal(t, 2, api.Count("SELECT count(*) FROM doctors WHERE license_number = 'L-1'"))
 		assert.Equal(t, http.StatusBadRequest, ana.Post("/api/doctors/", licensed).Status)
 	})
 }
 
 func TestADoctorOfOtherAccountsPatientsIsDeletedByStaffOnly(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, eve, staff := api.User("ana"), api.User("eve"), api.Staff("sue")
 		doctor := ana.Doctor("Dora")
 		ana.Assign(ana.Patient("Petra"), doctor).Expect(http.StatusCreated)
 		mapping := eve.Assign(eve.Patient("Paul"), doctor).Expect(http.StatusCreated).ID()
-		before := api.contents()
-		r := ana.Delete(path("doctors", doctor)).Expect(http.StatusConflict)
+		before := api.Contents()
+		r := ana.Delete(kit.Path("doctors", doctor)).Expect(http.StatusConflict)
 		assert.Equal(t, "conflict", r.JSON["code"])
-		absent(t, r.Raw, "Paul")
-		assert.Equal(t, before, api.contents())
+		kit.Absent(t, r.Raw, "Paul")
+		assert.Equal(t, before, api.Contents())
 
-		staff.Delete(path("doctors", doctor)).Expect(http.StatusNoContent)
-		for _, c := range []*Client{ana, eve, staff} {
-			c.Get(path("doctors", doctor)).Expect(http.StatusNotFound)
+		staff.Delete(kit.Path("doctors", doctor)).Expect(http.StatusNoContent)
+		for _, c := range []*kit.Client{ana, eve, staff} {
+			c.Get(kit.Path("doctors", doctor)).Expect(http.StatusNotFound)
 			assert.Zero(t, c.Get("/api/mappings/").JSON["count"])
 		}
 		assert.Zero(t, eve.Get("/api/mappings/2/").Expect(http.StatusOK).JSON["count"])
-		eve.Delete(path("mappings", mapping)).Expect(http.StatusNotFound)
-		assert.Equal(t, 2, api.count("SELECT count(*) FROM mappings WHERE deleted_at IS NOT NULL"))
+		eve.Delete(kit.Path("mappings", mapping)).Expect(http.StatusNotFound)
+		assert.Equal(t, 2, api.Count("SELECT count(*) FROM mappings WHERE deleted_at IS NOT NULL"))
 	})
 }
 
 func TestACreatorDeletesADoctorOfNobodyElsesPatients(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, eve := api.User("ana"), api.User("eve")
 		doctor, patient := ana.Doctor("Dora"), ana.Patient("Petra")
 		ana.Assign(patient, doctor).Expect(http.StatusCreated)
 		eves := eve.Assign(eve.Patient("Paul"), doctor).Expect(http.StatusCreated).ID()
-		eve.Delete(path("mappings", eves)).Expect(http.StatusNoContent) // no longer assigned
-		ana.Delete(path("doctors", doctor)).Expect(http.StatusNoContent)
-		assert.Empty(t, ana.Get(path("mappings", patient)).Expect(http.StatusOK).Results())
-		assert.Zero(t, api.count("SELECT count(*) FROM mappings WHERE deleted_at IS NULL"))
+		eve.Delete(kit.Path("mappings", eves)).Expect(http.StatusNoContent) // no longer assigned
+		ana.Delete(kit.Path("doctors", doctor)).Expect(http.StatusNoContent)
+		assert.Empty(t, ana.Get(kit.Path("mappings", patient)).Expect(http.StatusOK).Results())
+		assert.Zero(t, api.Count("SELECT count(*) FROM mappings WHERE deleted_at IS NULL"))
 	})
 }

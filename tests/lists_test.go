@@ -11,20 +11,18 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"healthcare/config"
+	"healthcare/tests/kit"
 )
 
-// lists are all lists; everyTable fills each with one row.
-var lists = []string{"/api/patients/", "/api/doctors/", "/api/mappings/", "/api/doctor/mappings/", "/api/mappings/1/", "/api/doctor/mappings/1/"}
-
 func TestAListHasPagesWithLinksToTheirNeighbours(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		c := api.User("ana")
 		for i := range 45 {
 			c.Patient(fmt.Sprintf("Patient %02d", i))
 		}
 		query := url.Values{"ordering": {"name"}, "search": {"patient"}, "unknown": {"a b&c=d"}}
 		first := c.Get("/api/patients?" + query.Encode()).Expect(http.StatusOK)
-		assert.Equal(t, []string{"count", "next", "previous", "results"}, keysOf(first.JSON))
+		assert.Equal(t, []string{"count", "next", "previous", "results"}, kit.Keys(first.JSON))
 		assert.Nil(t, first.JSON["previous"])
 		assert.Equal(t, api.URL+"/api/patients/?ordering=name&page=2&search=patient&unknown=a+b%26c%3Dd", first.JSON["next"])
 
@@ -41,14 +39,14 @@ func TestAListHasPagesWithLinksToTheirNeighbours(t *testing.T) {
 		assert.Equal(t, 45.0, last.JSON["count"])
 		back := c.Get(strings.TrimPrefix(last.JSON["previous"].(string), api.URL)).Expect(http.StatusOK)
 		assert.Equal(t, first.JSON, c.Get(strings.TrimPrefix(back.JSON["previous"].(string), api.URL)).JSON)
-		absent(t, back.JSON["previous"].(string), "page=")
+		kit.Absent(t, back.JSON["previous"].(string), "page=")
 	})
 }
 
 func TestPageSizesAreCapped(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
-		ana := everyTable(api)
-		api.exec("INSERT INTO patients (name, gender, phone, email, address, blood_group, allergies, medical_history, created_by, created_at, updated_at, version, name_key, search_text)" +
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := kit.EveryTable(api)
+		api.Exec("INSERT INTO patients (name, gender, phone, email, address, blood_group, allergies, medical_history, created_by, created_at, updated_at, version, name_key, search_text)" +
 			" WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120)" +
 			" SELECT 'P', 'unknown', '', '', '', '', '', '', created_by, created_at, updated_at, 1, 'p', 'p' FROM n, patients")
 		for size, want := range map[string]int{"": 20, "1": 1, "007": 7, "100": 100, "101": 100, "1000": 100, "9223372036854775808": 100} {
@@ -61,9 +59,9 @@ func TestPageSizesAreCapped(t *testing.T) {
 }
 
 func TestWrongParametersOfAListAreNamed(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
-		ana := everyTable(api)
-		before := api.contents()
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := kit.EveryTable(api)
+		before := api.Contents()
 		for _, c := range []struct {
 			query  string
 			status int
@@ -78,7 +76,7 @@ func TestWrongParametersOfAListAreNamed(t *testing.T) {
 			{"ordering=(select+1)", 400, "ordering"}, {"page=1&page_size=%zz", 400, "page_size"}, {"search=%00", 400, "search"}, {"search=%ff", 400, "search"},
 			{"unknown=%00", 400, "unknown"}, {"unknown=1;page=2", 400, "unknown"},
 		} {
-			for _, list := range lists {
+			for _, list := range kit.Lists {
 				r := ana.Get(list + "?" + c.query)
 				assert.Equal(t, c.status, r.Status, list+c.query)
 				assert.NotEmpty(t, r.Error(c.field), list+c.query)
@@ -94,15 +92,15 @@ func TestWrongParametersOfAListAreNamed(t *testing.T) {
 			assert.NotEmpty(t, ana.Get(list).Expect(http.StatusBadRequest).Error(query), list)
 		}
 		r := ana.Get("/api/patients/?page=x&page_size=x&ordering=x&gender=x&blood_group=x").Expect(http.StatusBadRequest)
-		assert.Equal(t, []string{"blood_group", "gender", "ordering", "page", "page_size"}, keysOf(r.JSON["errors"].(object)))
-		assert.Equal(t, before, api.contents())
+		assert.Equal(t, []string{"blood_group", "gender", "ordering", "page", "page_size"}, kit.Keys(r.JSON["errors"].(kit.Object)))
+		assert.Equal(t, before, api.Contents())
 	})
 }
 
 func TestUnknownAndEmptyParametersAreIgnored(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
-		ana := everyTable(api)
-		for _, list := range lists {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := kit.EveryTable(api)
+		for _, list := range kit.Lists {
 			want := ana.Get(list).Expect(http.StatusOK).JSON
 			for _, query := range []string{"?", "?colour=red", "?page=&page_size=&ordering=&search=&gender=", "?search=%20%20", "?page=1", "?=", "?&&", "?page=01"} {
 				assert.Equal(t, want, ana.Get(list+query).Expect(http.StatusOK).JSON, list+query)
@@ -112,31 +110,31 @@ func TestUnknownAndEmptyParametersAreIgnored(t *testing.T) {
 }
 
 func TestAListIsNewestFirstUnlessOrdered(t *testing.T) {
-	onBothRecords(t, func(t *testing.T, api *API, c *Client, kind record) {
+	onBothRecords(t, func(t *testing.T, api *kit.API, c *kit.Client, kind kit.Record) {
 		ids := []int{}
 		for range 3 {
-			ids = append(ids, c.Post(kind.path, kind.required).Expect(http.StatusCreated).ID())
+			ids = append(ids, c.Post(kind.Path, kind.Required).Expect(http.StatusCreated).ID())
 		}
-		c.Patch(fmt.Sprintf("%s%d/", kind.path, ids[1]), object{"phone": "1"}).Expect(http.StatusOK)
+		c.Patch(fmt.Sprintf("%s%d/", kind.Path, ids[1]), kit.Object{"phone": "1"}).Expect(http.StatusOK)
 		a, b, d := float64(ids[0]), float64(ids[1]), float64(ids[2])
 		for query, want := range map[string][]any{
 			"": {d, b, a}, "?ordering=created_at": {a, b, d}, "?ordering=-created_at": {d, b, a}, "?ordering=updated_at": {a, d, b}, "?ordering=-updated_at": {b, d, a},
 			"?ordering=name": {a, b, d}, "?ordering=-name": {d, b, a}, // the same name: by id
 		} {
-			assert.Equal(t, want, c.Get(kind.path+query).Expect(http.StatusOK).Column("id"), query)
+			assert.Equal(t, want, c.Get(kind.Path+query).Expect(http.StatusOK).Column("id"), query)
 		}
 		// Times are compared as times, with and without a fraction.
-		table := kind.path[len("/api/") : len(kind.path)-1]
+		table := kind.Path[len("/api/") : len(kind.Path)-1]
 		for i, fraction := range []string{"", ".5", ".123456"} {
-			api.exec(fmt.Sprintf("UPDATE %s SET created_at = '2020-01-01 00:00:00%s+00:00' WHERE id = %d", table, fraction, ids[i]))
+			api.Exec(fmt.Sprintf("UPDATE %s SET created_at = '2020-01-01 00:00:00%s+00:00' WHERE id = %d", table, fraction, ids[i]))
 		}
-		assert.Equal(t, []any{a, d, b}, c.Get(kind.path+"?ordering=created_at").Expect(http.StatusOK).Column("id"))
+		assert.Equal(t, []any{a, d, b}, c.Get(kind.Path+"?ordering=created_at").Expect(http.StatusOK).Column("id"))
 	})
 }
 
 func TestLinksFollowATrustedProxyOnly(t *testing.T) {
 	forwarded := []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "clinic.example.org"}
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		c := api.User("ana")
 		c.Patient("Petra")
 		c.Patient("Paul")
@@ -148,7 +146,7 @@ func TestLinksFollowATrustedProxyOnly(t *testing.T) {
 			var n config.Network
 			assert.NoError(t, n.UnmarshalText([]byte(network)))
 			cfg.TrustedProxies = []config.Network{n}
-			behind := start(t, &cfg)
+			behind := kit.Start(t, &cfg)
 			if want == "" {
 				want = behind.URL
 			}

@@ -5,33 +5,35 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"healthcare/tests/kit"
 )
 
 // families are the two addresses of the assignments.
 var families = []string{"/api/mappings/", "/api/doctor/mappings/"}
 
 func TestAssigningAnswersWithTheNamesOfBoth(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, eve := api.User("ana"), api.User("eve")
 		doctor := eve.Doctor("Dora") // of the shared directory
 		for i, family := range families {
 			patient := ana.Patient("Petra")
-			r := ana.Post(family, object{"patient_id": patient, "doctor_id": doctor, "id": 9, "assigned_by": 9, "patient": object{"name": "X"}}).Expect(http.StatusCreated)
+			r := ana.Post(family, kit.Object{"patient_id": patient, "doctor_id": doctor, "id": 9, "assigned_by": 9, "patient": kit.Object{"name": "X"}}).Expect(http.StatusCreated)
 			assert.Regexp(t, `^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$`, r.JSON["created_at"])
-			assert.Equal(t, object{
+			assert.Equal(t, kit.Object{
 				"id": float64(i + 1), "patient_id": float64(patient), "doctor_id": float64(doctor), "assigned_by": float64(ana.ID), "created_at": r.JSON["created_at"],
-				"patient": object{"id": float64(patient), "name": "Petra"}, "doctor": object{"id": float64(doctor), "name": "Dora", "specialization": "Surgery"},
+				"patient": kit.Object{"id": float64(patient), "name": "Petra"}, "doctor": kit.Object{"id": float64(doctor), "name": "Dora", "specialization": "Surgery"},
 			}, r.JSON)
 			for _, other := range families {
 				assert.Equal(t, r.JSON, ana.Get(other).Expect(http.StatusOK).Results()[0])
 			}
 		}
-		assert.Equal(t, 2, api.count("SELECT count(*) FROM mappings WHERE deleted_at IS NULL AND doctor_id = 1"))
+		assert.Equal(t, 2, api.Count("SELECT count(*) FROM mappings WHERE deleted_at IS NULL AND doctor_id = 1"))
 	})
 }
 
 func TestTheDoctorsOfAPatientCarryTheirAssignment(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := api.User("ana")
 		patient, other := ana.Patient("Petra"), ana.Patient("Paul")
 		doctors := []int{ana.Doctor("Dora"), ana.Doctor("Emil"), ana.Doctor("Finn")}
@@ -40,49 +42,49 @@ func TestTheDoctorsOfAPatientCarryTheirAssignment(t *testing.T) {
 		for _, family := range families {
 			r := ana.Get(family + "1/").Expect(http.StatusOK)
 			assert.Equal(t, []any{"Dora", "Emil"}, r.Column("name")) // the newest assignment first
-			for i, m := range []*Response{second, first} {
-				doctor := ana.Get(path("doctors", int(m.JSON["doctor_id"].(float64)))).JSON
-				assert.Equal(t, with(doctor, "mapping_id", m.JSON["id"], "assigned_at", m.JSON["created_at"]), r.Results()[i])
+			for i, m := range []*kit.Response{second, first} {
+				doctor := ana.Get(kit.Path("doctors", int(m.JSON["doctor_id"].(float64)))).JSON
+				assert.Equal(t, kit.With(doctor, "mapping_id", m.JSON["id"], "assigned_at", m.JSON["created_at"]), r.Results()[i])
 			}
 			assert.Equal(t, []any{"Emil", "Dora"}, ana.Get(family+"1/?ordering=-name").Column("name"))
 			assert.Equal(t, []any{"Emil"}, ana.Get(family+"1/?search=EMI").Column("name"))
 			assert.Empty(t, ana.Get(family+"1/?specialization=None").Results())
 		}
 		none := ana.Patient("Pia")
-		assert.Equal(t, object{"count": 0.0, "next": nil, "previous": nil, "results": []any{}}, ana.Get(path("mappings", none)).Expect(http.StatusOK).JSON)
+		assert.Equal(t, kit.Object{"count": 0.0, "next": nil, "previous": nil, "results": []any{}}, ana.Get(kit.Path("mappings", none)).Expect(http.StatusOK).JSON)
 		// A doctor of this list can be PUT as it is.
 		listed := ana.Get("/api/mappings/1/").Results()[0]
-		assert.Equal(t, 1.0, ana.Put(path("doctors", doctors[0]), listed).Expect(http.StatusOK).JSON["version"])
+		assert.Equal(t, 1.0, ana.Put(kit.Path("doctors", doctors[0]), listed).Expect(http.StatusOK).JSON["version"])
 	})
 }
 
 func TestWrongAssignmentsAreRefused(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		eve := api.User("eve")
 		evesPatient := eve.Patient("Paul")
-		ana := everyTable(api)
-		before := api.contents()
+		ana := kit.EveryTable(api)
+		before := api.Contents()
 		for _, c := range []struct {
-			body   object
+			body   kit.Object
 			field  string
 			says   string
 			errors int
 		}{
-			{object{}, "patient_id", "required", 2},
-			{object{}, "doctor_id", "required", 2},
-			{object{"patient_id": 2}, "doctor_id", "required", 1},
-			{object{"doctor_id": 1}, "patient_id", "required", 1},
-			{object{"patient_id": nil, "doctor_id": 1}, "patient_id", "may not be null", 1},
-			{object{"patient_id": "two", "doctor_id": 1}, "patient_id", "valid integer", 1},
-			{object{"patient_id": true, "doctor_id": 1}, "patient_id", "valid integer", 1},
-			{object{"patient_id": 2, "doctor_id": 1.5}, "doctor_id", "valid integer", 1},
-			{object{"patient_id": 2, "doctor_id": []int{1}}, "doctor_id", "valid integer", 1},
-			{object{"patient_id": 2, "doctor_id": uint64(9223372036854775808)}, "doctor_id", "valid integer", 1},
-			{object{"patient_id": 2, "doctor_id": 99}, "doctor_id", "does not exist", 1},
-			{object{"patient_id": 2, "doctor_id": -1}, "doctor_id", "does not exist", 1},
-			{object{"patient_id": 99, "doctor_id": 99}, "patient_id", "does not exist", 2},
-			{object{"patient_id": evesPatient, "doctor_id": 1}, "patient_id", "does not exist", 1}, // not hers to know of
-			{object{"patient_id": 2, "doctor_id": 1, "note": "x"}, "note", "no such field", 1},
+			{kit.Object{}, "patient_id", "required", 2},
+			{kit.Object{}, "doctor_id", "required", 2},
+			{kit.Object{"patient_id": 2}, "doctor_id", "required", 1},
+			{kit.Object{"doctor_id": 1}, "patient_id", "required", 1},
+			{kit.Object{"patient_id": nil, "doctor_id": 1}, "patient_id", "may not be null", 1},
+			{kit.Object{"patient_id": "two", "doctor_id": 1}, "patient_id", "valid integer", 1},
+			{kit.Object{"patient_id": true, "doctor_id": 1}, "patient_id", "valid integer", 1},
+			{kit.Object{"patient_id": 2, "doctor_id": 1.5}, "doctor_id", "valid integer", 1},
+			{kit.Object{"patient_id": 2, "doctor_id": []int{1}}, "doctor_id", "valid integer", 1},
+			{kit.Object{"patient_id": 2, "doctor_id": uint64(9223372036854775808)}, "doctor_id", "valid integer", 1},
+			{kit.Object{"patient_id": 2, "doctor_id": 99}, "doctor_id", "does not exist", 1},
+			{kit.Object{"patient_id": 2, "doctor_id": -1}, "doctor_id", "does not exist", 1},
+			{kit.Object{"patient_id": 99, "doctor_id": 99}, "patient_id", "does not exist", 2},
+			{kit.Object{"patient_id": evesPatient, "doctor_id": 1}, "patient_id", "does not exist", 1}, // not hers to know of
+			{kit.Object{"patient_id": 2, "doctor_id": 1, "note": "x"}, "note", "no such field", 1},
 		} {
 			for _, family := range families {
 				r := ana.Post(family, c.body)
@@ -91,74 +93,74 @@ func TestWrongAssignmentsAreRefused(t *testing.T) {
 				assert.Len(t, r.JSON["errors"], c.errors, c)
 			}
 		}
-		assert.Equal(t, before, api.contents())
+		assert.Equal(t, before, api.Contents())
 	})
 }
 
 func TestIdsMayBeInQuotes(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := api.User("ana")
-		r := ana.Post("/api/mappings/", object{"patient_id": "1", "doctor_id": "1"})
+		r := ana.Post("/api/mappings/", kit.Object{"patient_id": "1", "doctor_id": "1"})
 		assert.Equal(t, http.StatusBadRequest, r.Status)
 		ana.Patient("Petra")
 		ana.Doctor("Dora")
-		ana.Post("/api/mappings/", object{"patient_id": "1", "doctor_id": "1"}).Expect(http.StatusCreated)
-		ana.Post("/api/doctor/mappings/1/remove/", object{"doctor_id": "1"}).Expect(http.StatusOK)
+		ana.Post("/api/mappings/", kit.Object{"patient_id": "1", "doctor_id": "1"}).Expect(http.StatusCreated)
+		ana.Post("/api/doctor/mappings/1/remove/", kit.Object{"doctor_id": "1"}).Expect(http.StatusOK)
 	})
 }
 
 func TestAnAssignmentExistsOnce(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
-		ana := everyTable(api)
-		before := api.contents()
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := kit.EveryTable(api)
+		before := api.Contents()
 		for _, family := range families {
-			r := ana.Post(family, object{"patient_id": 1, "doctor_id": 1}).Expect(http.StatusConflict)
+			r := ana.Post(family, kit.Object{"patient_id": 1, "doctor_id": 1}).Expect(http.StatusConflict)
 			assert.Equal(t, "conflict", r.JSON["code"])
 		}
-		assert.Equal(t, before, api.contents())
+		assert.Equal(t, before, api.Contents())
 		ana.Delete("/api/mappings/1/").Expect(http.StatusNoContent)
 		again := ana.Assign(1, 1).Expect(http.StatusCreated)
 		assert.NotEqual(t, 1, again.ID())
-		assert.Equal(t, 2, api.count("SELECT count(*) FROM mappings"))
+		assert.Equal(t, 2, api.Count("SELECT count(*) FROM mappings"))
 	})
 }
 
 func TestAnAssignmentIsRemovedInBothWays(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
-		ana := everyTable(api)
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := kit.EveryTable(api)
 		ana.Delete("/api/mappings/1/").Expect(http.StatusNoContent)
 		ana.Delete("/api/mappings/1/").Expect(http.StatusNotFound)
 		ana.Assign(1, 1).Expect(http.StatusCreated)
-		r := ana.Post("/api/doctor/mappings/1/remove/", object{"doctor_id": 1}).Expect(http.StatusOK)
-		assert.Equal(t, []string{"message"}, keysOf(r.JSON))
-		ana.Post("/api/doctor/mappings/1/remove/", object{"doctor_id": 1}).Expect(http.StatusNotFound)
+		r := ana.Post("/api/doctor/mappings/1/remove/", kit.Object{"doctor_id": 1}).Expect(http.StatusOK)
+		assert.Equal(t, []string{"message"}, kit.Keys(r.JSON))
+		ana.Post("/api/doctor/mappings/1/remove/", kit.Object{"doctor_id": 1}).Expect(http.StatusNotFound)
 		assert.Empty(t, ana.Get("/api/mappings/1/").Expect(http.StatusOK).Results())
-		assert.Equal(t, 2, api.count("SELECT count(*) FROM mappings WHERE deleted_at IS NOT NULL"))
+		assert.Equal(t, 2, api.Count("SELECT count(*) FROM mappings WHERE deleted_at IS NOT NULL"))
 	})
 }
 
 func TestWrongRemovalsAreRefused(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
-		ana := everyTable(api)
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := kit.EveryTable(api)
 		ana.Doctor("Emil") // 2, not assigned
-		before := api.contents()
+		before := api.Contents()
 		for _, c := range []struct {
-			body   object
+			body   kit.Object
 			status int
 		}{
-			{object{}, http.StatusBadRequest}, {object{"doctor_id": nil}, http.StatusBadRequest}, {object{"doctor_id": "x"}, http.StatusBadRequest},
-			{object{"doctor_id": 1, "reason": "x"}, http.StatusBadRequest}, {object{"doctor_id": 2}, http.StatusNotFound}, {object{"doctor_id": 99}, http.StatusNotFound},
+			{kit.Object{}, http.StatusBadRequest}, {kit.Object{"doctor_id": nil}, http.StatusBadRequest}, {kit.Object{"doctor_id": "x"}, http.StatusBadRequest},
+			{kit.Object{"doctor_id": 1, "reason": "x"}, http.StatusBadRequest}, {kit.Object{"doctor_id": 2}, http.StatusNotFound}, {kit.Object{"doctor_id": 99}, http.StatusNotFound},
 		} {
 			assert.Equal(t, c.status, ana.Post("/api/doctor/mappings/1/remove/", c.body).Status, c)
 		}
-		assert.Equal(t, before, api.contents())
+		assert.Equal(t, before, api.Contents())
 	})
 }
 
 func TestAssignmentsBelongToTheOwnerOfThePatient(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
-		ana, eve, staff := everyTable(api), api.User("eve"), api.Staff("sue")
-		before := api.contents()
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana, eve, staff := kit.EveryTable(api), api.User("eve"), api.Staff("sue")
+		before := api.Contents()
 		for _, family := range families {
 			assert.Empty(t, eve.Get(family).Expect(http.StatusOK).Results())
 			eve.Get(family + "1/").Expect(http.StatusNotFound)
@@ -166,13 +168,13 @@ func TestAssignmentsBelongToTheOwnerOfThePatient(t *testing.T) {
 			assert.Len(t, staff.Get(family+"1/").Expect(http.StatusOK).Results(), 1)
 		}
 		eve.Delete("/api/mappings/1/").Expect(http.StatusNotFound)
-		eve.Post("/api/doctor/mappings/1/remove/", object{"doctor_id": 1}).Expect(http.StatusNotFound)
-		assert.Equal(t, before, api.contents())
+		eve.Post("/api/doctor/mappings/1/remove/", kit.Object{"doctor_id": 1}).Expect(http.StatusNotFound)
+		assert.Equal(t, before, api.Contents())
 
 		staff.Delete("/api/mappings/1/").Expect(http.StatusNoContent)
 		r := staff.Assign(1, 1).Expect(http.StatusCreated)
 		assert.EqualValues(t, staff.ID, r.JSON["assigned_by"])
 		assert.Equal(t, r.JSON, ana.Get("/api/mappings/").Results()[0]) // hers, though another assigned
-		staff.Post("/api/doctor/mappings/1/remove/", object{"doctor_id": 1}).Expect(http.StatusOK)
+		staff.Post("/api/doctor/mappings/1/remove/", kit.Object{"doctor_id": 1}).Expect(http.StatusOK)
 	})
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"healthcare/tests/kit"
 )
 
 type wrongField struct {
@@ -17,18 +19,18 @@ type wrongField struct {
 }
 
 // refuses asserts that POST, PUT and PATCH all refuse each wrong value, name just that field and change nothing.
-func refuses(t *testing.T, api *API, c *Client, kind record, cases []wrongField) {
+func refuses(t *testing.T, api *kit.API, c *kit.Client, kind kit.Record, cases []wrongField) {
 	t.Helper()
-	one := oneOf(kind, c.Post(kind.path, kind.full).Expect(http.StatusCreated))
-	other := with(kind.full, "name", "Changed")
-	if _, has := kind.full["license_number"]; has {
+	one := oneOf(kind, c.Post(kind.Path, kind.Full).Expect(http.StatusCreated))
+	other := kit.With(kind.Full, "name", "Changed")
+	if _, has := kind.Full["license_number"]; has {
 		other["license_number"] = "L-2"
 	}
-	before := api.contents()
+	before := api.Contents()
 	for _, w := range cases {
-		body := with(other, w.field, w.value)
-		for method, r := range map[string]*Response{
-			"POST": c.Post(kind.path, body), "PUT": c.Put(one, body), "PATCH": c.Patch(one, with(object{"email": ""}, w.field, w.value)),
+		body := kit.With(other, w.field, w.value)
+		for method, r := range map[string]*kit.Response{
+			"POST": c.Post(kind.Path, body), "PUT": c.Put(one, body), "PATCH": c.Patch(one, kit.With(kit.Object{"email": ""}, w.field, w.value)),
 		} {
 			what := fmt.Sprintf("%s %s: %.40v", method, w.field, w.value)
 			assert.Equal(t, http.StatusBadRequest, r.Status, what)
@@ -37,7 +39,7 @@ func refuses(t *testing.T, api *API, c *Client, kind record, cases []wrongField)
 			assert.Len(t, r.JSON["errors"], 1, what)
 		}
 	}
-	assert.Equal(t, before, api.contents())
+	assert.Equal(t, before, api.Contents())
 }
 
 func longText(n int) string { return strings.Repeat("ü", n) }
@@ -46,7 +48,7 @@ func TestWrongFieldsOfAPatientAreRefused(t *testing.T) {
 	tomorrowEverywhere := time.Now().UTC().Add(39 * time.Hour).Format(time.DateOnly)
 	cases := []wrongField{
 		{"name", nil, "may not be null"}, {"name", "", "may not be blank"}, {"name", " \t\n\u00a0", "may not be blank"},
-		{"name", longText(256), "no more than 255 characters"}, {"name", 5, "Not a valid string"}, {"name", object{}, "Not a valid string"},
+		{"name", longText(256), "no more than 255 characters"}, {"name", 5, "Not a valid string"}, {"name", kit.Object{}, "Not a valid string"},
 		{"name", "a\x00b", "Null characters"},
 		{"date_of_birth", "1899-12-31", "not before 1900"}, {"date_of_birth", tomorrowEverywhere, "not in the future"},
 		{"date_of_birth", "9999-12-31", "not in the future"}, {"date_of_birth", "2023-02-29", "wrong format"},
@@ -58,27 +60,27 @@ func TestWrongFieldsOfAPatientAreRefused(t *testing.T) {
 		{"phone", "١٢٣", "valid phone"}, {"phone", 4930123, "Not a valid string"},
 		{"email", "petra", "valid email"}, {"email", "a@b@c.org", "valid email"}, {"email", strings.Repeat("a", 60) + "@" + strings.Repeat("b.", 100) + "org", "no more than 254"},
 		{"email", []string{"a@b.org"}, "Not a valid string"},
-		{"address", longText(1001), "no more than 1000"}, {"address", object{"street": "x"}, "Not a valid string"},
+		{"address", longText(1001), "no more than 1000"}, {"address", kit.Object{"street": "x"}, "Not a valid string"},
 		{"blood_group", "C+", "Not a valid choice"}, {"blood_group", "a+", "Not a valid choice"}, {"blood_group", "A", "Not a valid choice"}, {"blood_group", true, "Not a valid string"},
 		{"allergies", longText(10001), "no more than 10000"}, {"allergies", []string{"pollen"}, "Not a valid string"},
 		{"medical_history", longText(10001), "no more than 10000"}, {"medical_history", 0, "Not a valid string"}, {"medical_history", "\x00", "Null characters"},
 	}
-	onBoth(t, func(t *testing.T, api *API) { refuses(t, api, api.User("ana"), records[0], cases) })
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) { refuses(t, api, api.User("ana"), kit.Records[0], cases) })
 }
 
 func TestAPatientIsToldAllItsWrongFieldsAtOnce(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
-		body := object{"date_of_birth": "soon", "gender": "x", "phone": "ring", "email": "x", "blood_group": "x", "allergies": 1, "nick": "x"}
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		body := kit.Object{"date_of_birth": "soon", "gender": "x", "phone": "ring", "email": "x", "blood_group": "x", "allergies": 1, "nick": "x"}
 		r := api.User("ana").Post("/api/patients/", body).Expect(http.StatusBadRequest)
-		assert.Equal(t, []string{"allergies", "blood_group", "date_of_birth", "email", "gender", "name", "nick", "phone"}, keysOf(r.JSON["errors"].(object)))
-		assert.Zero(t, api.count("SELECT count(*) FROM patients"))
+		assert.Equal(t, []string{"allergies", "blood_group", "date_of_birth", "email", "gender", "name", "nick", "phone"}, kit.Keys(r.JSON["errors"].(kit.Object)))
+		assert.Zero(t, api.Count("SELECT count(*) FROM patients"))
 	})
 }
 
 func TestFieldsOfAPatientGoToTheirLimits(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		c := api.User("ana")
-		one := path("patients", c.Patient("Petra"))
+		one := kit.Path("patients", c.Patient("Petra"))
 		type accepted struct {
 			field string
 			value any
@@ -95,20 +97,20 @@ func TestFieldsOfAPatientGoToTheirLimits(t *testing.T) {
 			cases = append(cases, accepted{"blood_group", b})
 		}
 		for _, a := range cases {
-			r := c.Patch(one, object{a.field: a.value}).Expect(http.StatusOK)
+			r := c.Patch(one, kit.Object{a.field: a.value}).Expect(http.StatusOK)
 			assert.Equal(t, a.value, r.JSON[a.field])
 			assert.Equal(t, r.JSON, c.Get(one).JSON)
 		}
-		assert.Equal(t, 1, api.count("SELECT count(*) FROM patients"))
+		assert.Equal(t, 1, api.Count("SELECT count(*) FROM patients"))
 	})
 }
 
 func TestTextIsTrimmed(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
-		r := api.User("ana").Post("/api/patients/", object{"name": " \u00a0Petra  Meier\t", "phone": " 123 ", "allergies": " ", "date_of_birth": " 2000-01-01 ", "gender": " male "})
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		r := api.User("ana").Post("/api/patients/", kit.Object{"name": " \u00a0Petra  Meier\t", "phone": " 123 ", "allergies": " ", "date_of_birth": " 2000-01-01 ", "gender": " male "})
 		r.Expect(http.StatusCreated)
 		assert.Equal(t, []any{"Petra  Meier", "123", "", "2000-01-01", "male"},
 			[]any{r.JSON["name"], r.JSON["phone"], r.JSON["allergies"], r.JSON["date_of_birth"], r.JSON["gender"]})
-		assert.Equal(t, 1, api.count("SELECT count(*) FROM patients WHERE name = 'Petra  Meier' AND allergies = ''"))
+		assert.Equal(t, 1, api.Count("SELECT count(*) FROM patients WHERE name = 'Petra  Meier' AND allergies = ''"))
 	})
 }

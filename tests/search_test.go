@@ -10,19 +10,21 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"healthcare/tests/kit"
 )
 
 // found are the names that a list finds, by name.
-func found(c *Client, list, query string) []any {
+func found(c *kit.Client, list, query string) []any {
 	return c.Get(list + "?ordering=name&" + query).Expect(http.StatusOK).Column("name")
 }
 
 func search(words string) string { return url.Values{"search": {words}}.Encode() }
 
 func TestSearchFindsEveryWordRegardlessOfCase(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		c := api.User("ana")
-		for _, p := range []object{
+		for _, p := range []kit.Object{
 			{"name": "Jürgen Müller", "phone": "+49 30 1234"}, {"name": "Jörg Straße", "email": "Joerg@Example.org"}, {"name": "100% Wolle"}, {"name": "a_b c"}, {"name": "acb"},
 			{"name": `back\slash`}, {"name": "Ολυσσεύς"}, {"name": "Zoe\u0308 Li"}, {"name": "ДМИТРИЙ"}, {"name": "张伟"}, {"name": "x' OR '1'='1"},
 		} {
@@ -64,10 +66,10 @@ func TestSearchFindsEveryWordRegardlessOfCase(t *testing.T) {
 }
 
 func TestSearchLooksIntoTheFieldsThatItShould(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		c := api.User("ana")
-		c.Post("/api/patients/", merged(records[0].full, object{"name": "Petra"})).Expect(http.StatusCreated)
-		c.Post("/api/doctors/", records[1].full).Expect(http.StatusCreated)
+		c.Post("/api/patients/", kit.Merge(kit.Records[0].Full, kit.Object{"name": "Petra"})).Expect(http.StatusCreated)
+		c.Post("/api/doctors/", kit.Records[1].Full).Expect(http.StatusCreated)
 		for _, word := range []string{"petra", "(0)30 123-45", "example.org"} {
 			assert.Len(t, found(c, "/api/patients/", search(word)), 1, word)
 		}
@@ -81,7 +83,7 @@ func TestSearchLooksIntoTheFieldsThatItShould(t *testing.T) {
 			assert.Empty(t, found(c, "/api/doctors/", search(word)), word)
 		}
 		// What was changed is found under its new words only.
-		c.Patch("/api/patients/1/", object{"name": "Paula", "phone": nil}).Expect(http.StatusOK)
+		c.Patch("/api/patients/1/", kit.Object{"name": "Paula", "phone": nil}).Expect(http.StatusOK)
 		assert.Empty(t, found(c, "/api/patients/", search("45.6")))
 		assert.Equal(t, []any{"Paula"}, found(c, "/api/patients/", search("PAULA")))
 	})
@@ -89,26 +91,26 @@ func TestSearchLooksIntoTheFieldsThatItShould(t *testing.T) {
 
 func TestNamesAreOrderedByCodePointRegardlessOfCase(t *testing.T) {
 	names := []any{"0", "Anna", "anna", "ANNA", "Anna B", "ann-b", "Zoe", "zoe\u0308", "_x", "Öz", "öz", "straße", "STRASSE", "strassf", "ЯНА", "яна", "😀", "\uff5a"}
-	onBothRecords(t, func(t *testing.T, api *API, c *Client, kind record) {
+	onBothRecords(t, func(t *testing.T, api *kit.API, c *kit.Client, kind kit.Record) {
 		for _, name := range names {
-			c.Post(kind.path, with(kind.required, "name", name)).Expect(http.StatusCreated)
+			c.Post(kind.Path, kit.With(kind.Required, "name", name)).Expect(http.StatusCreated)
 		}
 		want := []any{"0", "_x", "ann-b", "Anna", "anna", "ANNA", "Anna B", "straße", "STRASSE", "strassf", "Zoe", "zoe\u0308", "Öz", "öz", "ЯНА", "яна", "\uff5a", "😀"}
-		got := c.Get(kind.path + "?ordering=name").Expect(http.StatusOK).Column("name")
+		got := c.Get(kind.Path + "?ordering=name").Expect(http.StatusOK).Column("name")
 		assert.Equal(t, want, got)
-		down := c.Get(kind.path + "?ordering=-name").Expect(http.StatusOK).Column("name")
+		down := c.Get(kind.Path + "?ordering=-name").Expect(http.StatusOK).Column("name")
 		slices.Reverse(down)
 		assert.Equal(t, want, down)
 	})
 }
 
 func TestListsAreFilteredByFields(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		c := api.User("ana")
-		c.Post("/api/patients/", object{"name": "A", "gender": "female", "blood_group": "A+"}).Expect(http.StatusCreated)
-		c.Post("/api/patients/", object{"name": "B", "gender": "female"}).Expect(http.StatusCreated)
-		c.Post("/api/patients/", object{"name": "C", "blood_group": "A+"}).Expect(http.StatusCreated)
-		c.Post("/api/doctors/", object{"name": "D", "specialization": "Ear & nose"}).Expect(http.StatusCreated)
+		c.Post("/api/patients/", kit.Object{"name": "A", "gender": "female", "blood_group": "A+"}).Expect(http.StatusCreated)
+		c.Post("/api/patients/", kit.Object{"name": "B", "gender": "female"}).Expect(http.StatusCreated)
+		c.Post("/api/patients/", kit.Object{"name": "C", "blood_group": "A+"}).Expect(http.StatusCreated)
+		c.Post("/api/doctors/", kit.Object{"name": "D", "specialization": "Ear & nose"}).Expect(http.StatusCreated)
 		c.Doctor("E")
 		for _, pair := range [][2]int{{1, 1}, {1, 2}, {2, 1}} {
 			c.Assign(pair[0], pair[1]).Expect(http.StatusCreated)
@@ -133,16 +135,16 @@ func TestListsAreFilteredByFields(t *testing.T) {
 
 // How words are looked for depends on the numbers of patients; what is found must not.
 func TestASearchFindsTheSameAmongFewAndMany(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, eve := api.User("ana"), api.User("eve")
 		for _, name := range []string{`Zoë "Zo" O'Brien`, "100% Straße_x", "Ng", "ÅNGSTRÖM ZZZ"} {
-			ana.Post("/api/patients/", object{"name": name}).Expect(http.StatusCreated)
+			ana.Post("/api/patients/", kit.Object{"name": name}).Expect(http.StatusCreated)
 		}
-		eve.Post("/api/patients/", object{"name": "ÅNGSTRÖM of another"}).Expect(http.StatusCreated)
-		gone := ana.Post("/api/patients/", object{"name": "Ångström gone"}).Expect(http.StatusCreated).ID()
-		ana.Delete(path("patients", gone)).Expect(http.StatusNoContent)
+		eve.Post("/api/patients/", kit.Object{"name": "ÅNGSTRÖM of another"}).Expect(http.StatusCreated)
+		gone := ana.Post("/api/patients/", kit.Object{"name": "Ångström gone"}).Expect(http.StatusCreated).ID()
+		ana.Delete(kit.Path("patients", gone)).Expect(http.StatusNoContent)
 		fill := func(owner, from, count int) {
-			api.exec(fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+			api.Exec(fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
 				INSERT INTO patients (id, name, gender, phone, email, address, blood_group, allergies, medical_history, created_by, created_at, updated_at, version, name_key, search_text)
 				SELECT %d + i, 'filler ' || i, 'unknown', '', '', '', '', '', '', %d, created_at, updated_at, 1, 'filler ' || i, 'filler ' || i FROM n, patients WHERE patients.id = 1`,
 				count, from, owner))
@@ -165,7 +167,7 @@ func TestASearchFindsTheSameAmongFewAndMany(t *testing.T) {
 		for search, count := range map[string]float64{"filler 599": 22, "ler 11999": 1} {
 			assert.Equal(t, count, ana.Get("/api/patients/?search=" + url.QueryEscape(search)).Expect(http.StatusOK).JSON["count"], search)
 		}
-		ana.Patch("/api/patients/1/", object{"name": "renamed"}).Expect(http.StatusOK)
+		ana.Patch("/api/patients/1/", kit.Object{"name": "renamed"}).Expect(http.StatusOK)
 		assert.Empty(t, ana.Get("/api/patients/?search=zo%C3%AB").Results())
 		assert.Equal(t, []any{"renamed"}, ana.Get("/api/patients/?search=renamed").Column("name"))
 	})
@@ -173,7 +175,7 @@ func TestASearchFindsTheSameAmongFewAndMany(t *testing.T) {
 
 // An index holds what is searched, and PostgreSQL limits what fits in an index.
 func TestTheLongestPatientCanBeStoredAndFound(t *testing.T) {
-	onBoth(t, func(t *testing.T, api *API) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := api.User("ana")
 		random := rand.New(rand.NewPCG(1, 2))
 		text := func(n int, from, count rune) string {
@@ -193,7 +195,7 @@ func TestTheLongestPatientCanBeStoredAndFound(t *testing.T) {
 			if letters.from < 0x10000 {
 				email = text(242, 0x1F80, 0x30) + "@example.com"
 			}
-			sent := object{"name": text(255, letters.from, letters.count), "email": email, "phone": "12345678901234567890123456789012"}
+			sent := kit.Object{"name": text(255, letters.from, letters.count), "email": email, "phone": "12345678901234567890123456789012"}
 			made := ana.Post("/api/patients/", sent).Expect(http.StatusCreated)
 			found := ana.Get("/api/patients/?search=" + url.QueryEscape(sent["name"].(string))).Expect(http.StatusOK)
 			assert.Contains(t, found.Column("id"), made.JSON["id"])
@@ -204,23 +206,23 @@ func TestTheLongestPatientCanBeStoredAndFound(t *testing.T) {
 // Where the database's owner does not let the program make extensions, searches read every row, and find the same.
 func TestASearchNeedsNoExtension(t *testing.T) {
 	t.Parallel()
-	database := freshPostgresFrom(t, "template0")
-	role := fmt.Sprintf("clinic_test_%s_plain", runID)
-	operator := &API{t: t, Config: baseConfig(database)}
-	operator.exec("CREATE ROLE " + role + " LOGIN PASSWORD 'plain'")
+	database := kit.FreshPostgresFrom(t, "template0")
+	role := fmt.Sprintf("clinic_test_%s_plain", kit.RunID)
+	operator := &kit.API{T: t, Config: kit.BaseConfig(database)}
+	operator.Exec("CREATE ROLE " + role + " LOGIN PASSWORD 'plain'")
 	t.Cleanup(func() {
-		operator.exec("DROP OWNED BY " + role + " CASCADE")
-		operator.exec("DROP ROLE " + role)
+		operator.Exec("DROP OWNED BY " + role + " CASCADE")
+		operator.Exec("DROP ROLE " + role)
 	})
-	operator.exec("GRANT CREATE, USAGE ON SCHEMA public TO " + role)
+	operator.Exec("GRANT CREATE, USAGE ON SCHEMA public TO " + role)
 	u, err := url.Parse(database)
 	require.NoError(t, err)
 	u.User = url.UserPassword(role, "plain")
-	api := start(t, baseConfig(u.String()))
-	assert.Zero(t, api.count("SELECT count(*) FROM pg_indexes WHERE indexname = 'patients_search'"))
+	api := kit.Start(t, kit.BaseConfig(u.String()))
+	assert.Zero(t, api.Count("SELECT count(*) FROM pg_indexes WHERE indexname = 'patients_search'"))
 	ana := api.User("ana")
 	for _, name := range []string{"Müller", "Ng", "100%"} {
-		ana.Post("/api/patients/", object{"name": name}).Expect(http.StatusCreated)
+		ana.Post("/api/patients/", kit.Object{"name": name}).Expect(http.StatusCreated)
 	}
 	for word, name := range map[string]string{"MÜLL": "Müller", "ng": "Ng", "0%": "100%"} {
 		assert.Equal(t, []any{name}, found(ana, "/api/patients/", search(word)))

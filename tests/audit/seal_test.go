@@ -1,0 +1,220 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"healthcare/config"
+	"healthcare/models"
+	"healthcare/tests/kit"
+)
+
+// sealed is an instance with three events in each of three seals.
+func sealed(api *kit.API) (ana *kit.Client) {
+	ana = api.User("ana")
+	for i := range 9 {
+		ana.Patient(fmt.Sprint(i))
+		if i%3 == 2 {
+			api.Seal()
+		}
+	}
+	api.LiftAppendOnly()
+	return ana
+}
+
+func TestSealedEventsAreProvedUnchanged(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		report, err := api.VerifyAudit()
+		require.NoError(t, err)
+		assert.Equal(t, models.AuditReport{}, *report, "an empty trail")
+		ana := sealed(api)
+		report, err = api.VerifyAudit()
+		require.NoError(t, err)
+		assert.NotEmpty(t, report.Last)
+		assert.Equal(t, models.AuditReport{Events: 9, Seals: 3, Last: report.Last}, *report)
+		api.Seal()
+		assert.Equal(t, 3, api.Count("SELECT count(*) FROM seals"), "nothing new needs no seal")
+
+		ana.Patient("new")
+		ana.Patch(kit.Path("patients", 1), kit.Object{"name": "ü\"\\<>\u2028", "date_of_birth": "1999-12-31"}).Expect(http.StatusOK)
+		unsealed, err := api.VerifyAudit()
+		require.NoError(t, err)
+		assert.Equal(t, models.AuditReport{Events: 9, Seals: 3, Unsealed: 2, Last: report.Last}, *unsealed)
+		api.Seal()
+		after, err := api.VerifyAudit()
+		require.NoError(t, err)
+		assert.Equal(t, models.AuditReport{Events: 11, Seals: 4, Last: after.Last}, *after)
+		assert.NotEqual(t, report.Last, after.Last)
+	})
+}
+
+const eventColumns = "at, user_id, action, object, object_id, patient_id, patient_ids, changes, address, outcome, request_id"
+
+var tamperings = map[string]struct{ statement, says string }{
+	"who":                {"UPDATE events SET user_id = 77 WHERE id = 5", "event 5 was changed"},
+	"what":               {"UPDATE events SET changes = replace(changes, '4', '5') WHERE id = 5", "event 5 was changed"},
+	"whose":              {"UPDATE events SET patient_id = NULL WHERE id = 5", "event 5 was changed"},
+	"from where":         {"UPDATE events SET address = '::1' WHERE id = 5", "event 5 was changed"},
+	"outcome":            {"UPDATE events SET outcome = 'not_found' WHERE id = 9", "event 9 was changed"},
+	"list":               {"UPDATE events SET patient_ids = %s WHERE id = 5", "event 5 was changed"},
+	"a removed event":    {"DELETE FROM events WHERE id = 1", "event 1 was removed"},
+	"all of one seal":    {"DELETE FROM events WHERE id IN (4, 5, 6)", "event 4 was removed"},
+	"a moved event":      {"UPDATE events SET id = 50 WHERE id = 5", "event 5 was removed"},
+	"an event put in":    {"INSERT INTO events (id, " + eventColumns + ") SELECT 0, " + eventColumns + " FROM events WHERE id = 1", "1 events were put in"},
+	"a changed seal":     {"UPDATE seals SET last_id = 7 WHERE id = 2", "seal 2"},
+	"a forged seal":      {"UPDATE seals SET mac = (SELECT mac FROM seals WHERE id = 1) WHERE id = 2", "seal 2"},
+	"a removed seal":     {"DELETE FROM seals WHERE id = 2", "seal 3"},
+	"the first seal":     {"DELETE FROM seals WHERE id = 1", "seal 2"},
+	"a seal and its own": {"DELETE FROM seals WHERE id = 2; DELETE FROM events WHERE id IN (4, 5, 6)", "seal 3"},
+}
+
+func TestTamperingWithTheTrailIsNamed(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		sealed(api)
+		for _, table := range []string{"events", "seals"} {
+			api.Exec("CREATE TABLE kept_" + table + " AS SELECT * FROM " + table)
+		}
+		for name, c := range tamperings {
+			api.Exec(strings.ReplaceAll(c.statement, "%s", map[bool]string{true: "'{1}'::bigint[]", false: "'[1]'"}[api.IsPostgres()]))
+			_, err := api.VerifyAudit()
+			require.ErrorContains(t, err, c.says, name)
+			for _, table := range []string{"events", "seals"} {
+				api.Exec("DELETE FROM " + table)
+				api.Exec("INSERT INTO " + table + " SELECT * FROM kept_" + table)
+			}
+			_, err = api.VerifyAudit()
+			require.NoError(t, err, "put right after: "+name)
+		}
+	})
+}
+
+func TestACutTailDoesNotShowButTheNewestSealDiffers(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		sealed(api)
+		before, err := api.VerifyAudit()
+		require.NoError(t, err)
+		api.Exec("DELETE FROM seals WHERE id = 3")
+		api.Exec("DELETE FROM events WHERE id > 6")
+		after, err := api.VerifyAudit()
+		require.NoError(t, err)
+		assert.EqualValues(t, 6, after.Events)
+		assert.NotEqual(t, before.Last, after.Last)
+	})
+}
+
+func TestAnEventThatCommitsLateIsSealedLater(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		if !api.IsPostgres() {
+			t.Skip("SQLite has one writer at a time: events commit in the order of their ids")
+		}
+		ana := api.User("ana")
+		ana.Patient("1")
+		late, err := api.SQL().Begin()
+		require.NoError(t, err)
+		_, err = late.Exec("INSERT INTO events (at, action, object, changes, address, outcome, request_id) VALUES (now(), 'read', 'patient', '', '', 'ok', '')")
+		require.NoError(t, err)
+		lost, err := api.SQL().Begin()
+		require.NoError(t, err)
+		_, err = lost.Exec("INSERT INTO events (at, action, object, changes, address, outcome, request_id) VALUES (now(), 'read', 'patient', '', '', 'ok', '')")
+		require.NoError(t, err)
+		require.NoError(t, lost.Rollback())
+		ana.Patient("2")
+		api.Seal()
+		report, err := api.VerifyAudit()
+		require.NoError(t, err)
+		assert.EqualValues(t, 2, report.Events)
+
+		require.NoError(t, late.Commit())
+		report, err = api.VerifyAudit()
+		require.NoError(t, err)
+		assert.EqualValues(t, 1, report.Unsealed)
+		api.Seal()
+		report, err = api.VerifyAudit()
+		require.NoError(t, err)
+		assert.Equal(t, models.AuditReport{Events: 3, Seals: 2, Last: report.Last}, *report)
+		assert.Equal(t, []string{"{1,4} {2,3}", "{2} {3}"}, api.Rows("SELECT event_ids::text, ' ', pending::text FROM seals ORDER BY id"))
+		api.LiftAppendOnly()
+		api.Exec("UPDATE events SET action = 'list' WHERE id = 2")
+		_, err = api.VerifyAudit()
+		require.ErrorContains(t, err, "event 2 was changed")
+	})
+}
+
+func TestManySealersAtOnceMakeOneChain(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		other := kit.Start(t, api.Config)
+		ana := api.User("ana")
+		var writers, sealers sync.WaitGroup
+		done := make(chan struct{})
+		for _, db := range []*models.DB{api.DB, other.DB, api.DB, other.DB} {
+			sealers.Go(func() {
+				for {
+					assert.NoError(t, db.SealAll(t.Context()))
+					select {
+					case <-done:
+						return
+					case <-time.After(time.Millisecond):
+					}
+				}
+			})
+		}
+		for range 4 {
+			writers.Go(func() {
+				for range 15 {
+					ana.Patient("Ana")
+				}
+			})
+		}
+		writers.Wait()
+		close(done)
+		sealers.Wait()
+		api.Seal()
+		report, err := api.VerifyAudit()
+		require.NoError(t, err)
+		assert.EqualValues(t, 60, report.Events)
+		assert.Zero(t, report.Unsealed)
+	})
+}
+
+func TestAWrongKeyNeitherProvesNorSeals(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := sealed(api)
+		ana.Patient("not sealed yet")
+		wrong := *api.Config
+		wrong.AuditKey = config.Secret("another-key-that-is-long-enough-0123456789")
+		other, err := models.Open(t.Context(), &wrong)
+		require.NoError(t, err)
+		_, err = other.VerifyAudit(t.Context(), func(int64, int64) {})
+		require.ErrorContains(t, err, "seal 1")
+		require.ErrorContains(t, err, "AUDIT_KEY")
+		require.ErrorContains(t, other.Close(), "AUDIT_KEY")
+		report, err := api.VerifyAudit()
+		require.NoError(t, err)
+		assert.EqualValues(t, 3, report.Seals)
+		assert.EqualValues(t, 1, report.Unsealed)
+	})
+}
+
+func TestTheServerSealsByItself(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			api.DB.KeepSealed(ctx, slog.New(slog.NewTextHandler(api.Log, nil)))
+		}()
+		api.User("ana").Post("/api/patients/", kit.Object{"name": "Petra"}).Expect(http.StatusCreated)
+		assert.Eventually(t, func() bool { return api.Count("SELECT count(*) FROM seals") > 0 }, kit.WaitLimit, 20*time.Millisecond)
+		stop()
+		<-ended
+	})
+}

@@ -1,0 +1,185 @@
+// Package kit is what the tests share: databases, instances of the server, clients that call them, and the program
+// itself as a process. It asserts what is true of every answer; all else is for the tests to assert. Only tests use it.
+package kit
+
+import (
+	"context"
+	"crypto/rand"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"healthcare/config"
+	"healthcare/models"
+)
+
+// Server is the PostgreSQL server that the tests make their databases on; nil where there is none.
+var Server *Postgres
+
+// RunID is a word of this process alone. What is made on a shared server has it in its name.
+var RunID = strings.ToLower(rand.Text()[:8])
+
+// WaitLimit is how long a test waits for what must happen soon.
+const WaitLimit = 10 * time.Second
+
+var (
+	root       = findRoot()
+	template   = "clinic_test_" + RunID // a migrated PostgreSQL database that tests copy
+	sqliteFile string                   // a migrated SQLite file that tests copy
+	databases  atomic.Int64             // made so far
+)
+
+// Main runs the tests of a package: it is all that TestMain does.
+func Main(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	var err error
+	if Server, err = findPostgres(); err != nil {
+		warn(fmt.Sprintf("\n!!!! POSTGRESQL WAS NOT TESTED: half of the tests are skipped.\n!!!! %v\n\n", err))
+	} else {
+		defer Server.stop()
+		defer func() { _ = Server.drop(template) }()
+	}
+	dir, err := os.MkdirTemp("", "clinic-test-")
+	if err == nil {
+		defer func() { _ = os.RemoveAll(dir) }()
+		err = makeTemplates(dir)
+	}
+	if err == nil {
+		err = shareConnections()
+	}
+	if err != nil {
+		fmt.Println("the tests' databases cannot be made:", err)
+		return 1
+	}
+	return m.Run()
+}
+
+// warn prints, and on the terminal too: go test hides what a package prints that passes.
+func warn(says string) {
+	fmt.Print(says)
+	if terminal, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0); err == nil {
+		_, _ = fmt.Fprint(terminal, says)
+		_ = terminal.Close()
+	}
+}
+
+func makeTemplates(dir string) error {
+	sqliteFile = filepath.Join(dir, "template.db")
+	configs := []*config.Config{BaseConfig("sqlite:" + sqliteFile)}
+	if Server != nil {
+		if err := Server.create(template, ""); err != nil {
+			return err
+		}
+		configs = append(configs, BaseConfig(Server.database(template)))
+	}
+	for _, cfg := range configs {
+		db, err := models.Open(context.Background(), cfg)
+		if err != nil {
+			return err
+		}
+		if err := db.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shareConnections lowers the number of tests that run at once where the server has too few connections for them:
+// go test runs the packages beside each other. Most tests have at most two instances.
+func shareConnections() error {
+	if Server == nil {
+		return nil
+	}
+	const packages, spare = 5, 20
+	var most int
+	if err := Server.Admin.QueryRow("SELECT current_setting('max_connections')::int").Scan(&most); err != nil {
+		return err
+	}
+	flag.Parse()
+	beside := min(packages, runtime.GOMAXPROCS(0))
+	atOnce := max(1, (most-spare)/(beside*2*maxConns))
+	asked, err := strconv.Atoi(flag.Lookup("test.parallel").Value.String())
+	if err != nil || asked <= atOnce {
+		return err
+	}
+	return flag.Set("test.parallel", strconv.Itoa(atOnce))
+}
+
+const maxConns = 4 // of one instance
+
+// BaseConfig is the default configuration, with cheap password hashes and no rate limit.
+func BaseConfig(database string) *config.Config {
+	cfg, err := config.Load([]string{
+		"DATABASE_URL=" + database, "JWT_SECRET=" + JWTSecret, "AUTH_RATE_LIMIT=0", fmt.Sprint("DB_MAX_CONNS=", maxConns),
+	}, os.DevNull)
+	if err != nil {
+		panic(err)
+	}
+	cfg.HashMemory = 64
+	return cfg
+}
+
+// Fresh makes the address of a fresh database, for each kind of database.
+var Fresh = map[string]func(testing.TB) string{"sqlite": FreshSQLite, "postgres": FreshPostgres}
+
+// FreshSQLite makes a migrated SQLite database.
+func FreshSQLite(t testing.TB) string {
+	t.Helper()
+	content, err := os.ReadFile(sqliteFile)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "test.db")
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	return "sqlite:" + path
+}
+
+// FreshPostgres makes a migrated PostgreSQL database. Without a server, the test is skipped.
+func FreshPostgres(t testing.TB) string {
+	t.Helper()
+	return FreshPostgresFrom(t, template)
+}
+
+// FreshPostgresFrom makes a PostgreSQL database that is a copy of another; "" and template0 are empty.
+func FreshPostgresFrom(t testing.TB, template string) string {
+	t.Helper()
+	NeedPostgres(t)
+	name := fmt.Sprintf("clinic_test_%s_%d", RunID, databases.Add(1))
+	require.NoError(t, Server.create(name, template))
+	t.Cleanup(func() { require.NoError(t, Server.drop(name)) })
+	return Server.database(name)
+}
+
+// NeedPostgres skips a test where there is no PostgreSQL server.
+func NeedPostgres(t testing.TB) {
+	t.Helper()
+	if Server == nil {
+		t.Skip("POSTGRESQL WAS NOT TESTED: there is no server")
+	}
+}
+
+// Root is the path of a file of the repository, given from its root: Root("docs", "security.md").
+func Root(parts ...string) string { return filepath.Join(append([]string{root}, parts...)...) }
+
+// findRoot looks for the folder that holds go.mod: go test runs a package in its own folder, somewhere below it.
+func findRoot() string {
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, missing := os.Stat(filepath.Join(dir, "go.mod")); missing == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	panic("there is no go.mod in this folder nor above it")
+}

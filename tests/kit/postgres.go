@@ -1,0 +1,192 @@
+package kit
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+)
+
+// Postgres is a server that databases can be made on.
+type Postgres struct {
+	Admin *sql.DB // its maintenance database
+	URL   *url.URL
+	stop  func()
+}
+
+// findPostgres looks for a server: at TEST_DATABASE_URL, at the usual local address, or started for this run from
+// installed binaries. One that refuses the login counts as none. The error tells all that was tried.
+func findPostgres() (*Postgres, error) {
+	if set := os.Getenv("TEST_DATABASE_URL"); set != "" {
+		pg, err := connect(set)
+		if err != nil {
+			return nil, fmt.Errorf("TEST_DATABASE_URL: %w", err)
+		}
+		return pg, nil
+	}
+	pg, usual := connect("postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable")
+	if usual == nil {
+		return pg, nil
+	}
+	pg, started := startPostgres()
+	if started == nil {
+		return pg, nil
+	}
+	return nil, fmt.Errorf("TEST_DATABASE_URL is not set; at 127.0.0.1:5432: %w; starting one: %w", usual, started)
+}
+
+func connect(address string) (*Postgres, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("pgx", address)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := db.PingContext(ctx); err != nil {
+		return nil, fmt.Errorf("no login: %w", err)
+	}
+	return &Postgres{Admin: db, URL: u, stop: func() { _ = db.Close() }}, nil
+}
+
+// startPostgres makes a cluster in a temporary folder and starts a server of this process alone. The server refuses to
+// run as root, so root starts it as the user postgres.
+func startPostgres() (*Postgres, error) {
+	bin, err := postgresBinaries()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "clinic-pg-")
+	if err != nil {
+		return nil, err
+	}
+	c := &cluster{bin: bin, dir: dir}
+	pg, err := c.start()
+	if err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, err
+	}
+	closeAdmin := pg.stop
+	pg.stop = func() {
+		closeAdmin()
+		c.stop()
+		_ = os.RemoveAll(dir)
+	}
+	return pg, nil
+}
+
+// cluster is a server of this process, with all its files in one folder.
+type cluster struct{ bin, dir string }
+
+func (c *cluster) start() (*Postgres, error) {
+	if os.Geteuid() == 0 {
+		if out, err := exec.Command("chown", "postgres", c.dir).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("chown: %w: %s", err, out)
+		}
+	}
+	if err := c.run("initdb", "-D", c.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"); err != nil {
+		return nil, err
+	}
+	var failed error
+	for range 3 { // the tests of another package may take the port just before
+		port, err := FreePort()
+		if err != nil {
+			return nil, err
+		}
+		options := fmt.Sprintf("-p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories=%s -c max_connections=300", port, c.dir)
+		if failed = c.run("pg_ctl", "-D", c.data(), "-w", "-l", filepath.Join(c.dir, "log"), "-o", options, "start"); failed != nil {
+			continue
+		}
+		pg, err := connect(fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port))
+		if err != nil {
+			c.stop()
+		}
+		return pg, err
+	}
+	return nil, failed
+}
+
+func (c *cluster) stop() { _ = c.run("pg_ctl", "-D", c.data(), "-w", "-m", "immediate", "stop") }
+
+func (c *cluster) data() string { return filepath.Join(c.dir, "data") }
+
+// run runs one of the server's tools.
+func (c *cluster) run(name string, args ...string) error {
+	cmd := exec.Command(filepath.Join(c.bin, name), args...)
+	if os.Geteuid() == 0 {
+		words := []string{filepath.Join(c.bin, name)}
+		for _, a := range args {
+			words = append(words, "'"+strings.ReplaceAll(a, "'", `'\''`)+"'")
+		}
+		cmd = exec.Command("su", "postgres", "-s", "/bin/sh", "-c", strings.Join(words, " "))
+	}
+	cmd.Dir = c.dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, out)
+	}
+	return nil
+}
+
+// postgresBinaries finds the folder that holds initdb and pg_ctl.
+func postgresBinaries() (string, error) {
+	var folders []string
+	if path, err := exec.LookPath("pg_ctl"); err == nil {
+		folders = append(folders, filepath.Dir(path))
+	}
+	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/opt/postgresql*/bin"} {
+		found, _ := filepath.Glob(pattern)
+		slices.Reverse(found) // the newest first
+		folders = append(folders, found...)
+	}
+	for _, f := range folders {
+		if _, err := os.Stat(filepath.Join(f, "initdb")); err == nil {
+			return f, nil
+		}
+	}
+	return "", fmt.Errorf("no initdb and pg_ctl are installed")
+}
+
+// FreePort is a port that nobody listens on, for the moment.
+func FreePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// database gives the address of a database on this server.
+func (pg *Postgres) database(name string) string {
+	u := *pg.URL
+	u.Path = "/" + name
+	return u.String()
+}
+
+// create makes a database, empty or as a copy of another that nobody is connected to.
+func (pg *Postgres) create(name, template string) error {
+	statement := "CREATE DATABASE " + name
+	if template != "" {
+		statement += " TEMPLATE " + template + " STRATEGY file_copy"
+	}
+	_, err := pg.Admin.Exec(statement)
+	return err
+}
+
+func (pg *Postgres) drop(name string) error {
+	_, err := pg.Admin.Exec("DROP DATABASE IF EXISTS " + name + " WITH (FORCE)")
+	return err
+}

@@ -1,0 +1,200 @@
+package operations
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"healthcare/config"
+	"healthcare/tests/kit"
+)
+
+const secret = "0123456789abcdef0123456789abcdef" // just 32 bytes
+
+// load reads a configuration from NAME=value pairs and, unless it is empty, the text of a .env file.
+func load(t *testing.T, dotenv string, environ ...string) (*config.Config, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), ".env")
+	if dotenv != "" {
+		require.NoError(t, os.WriteFile(file, []byte(dotenv), 0o600))
+	}
+	return config.Load(environ, file)
+}
+
+func TestConfigurationHasDefaults(t *testing.T) {
+	t.Chdir(t.TempDir())
+	cfg, err := load(t, "")
+	require.NoError(t, err)
+	assert.Len(t, cfg.JWTSecret, 64) // made at random
+	cfg.JWTSecret = ""
+	assert.Equal(t, &config.Config{
+		Host: "127.0.0.1", Port: 8000, Database: config.Database{SQLite: "healthcare.db"}, MaxConns: 16, MaxIdle: 16, MinPassword: 8,
+		AccessTokenTTL: 15 * time.Minute, RefreshTokenTTL: 168 * time.Hour, RefreshGrace: 10 * time.Second,
+		Registration: "open", AuthRateLimit: 120, RequestTimeout: 10 * time.Second, LogLevel: slog.LevelInfo, HashMemory: 19 * 1024,
+	}, cfg)
+}
+
+func TestEveryVariableIsRead(t *testing.T) {
+	t.Parallel()
+	cfg, err := load(t, "", "HOST=::1", "PORT=80", "DATABASE_URL=postgresql://u:pw@db.example.org:5433/clinic", "JWT_SECRET="+secret, "DB_MAX_CONNS=5", "DB_MAX_IDLE_CONNS=0",
+		"PASSWORD_MIN_LENGTH=15", "ACCESS_TOKEN_TTL=1h30m", "REFRESH_TOKEN_TTL=24h", "REFRESH_GRACE=0s", "AUDIT_KEY="+secret, "REGISTRATION=closed", "AUTH_RATE_LIMIT=0", "REQUEST_TIMEOUT=30s", "LOG_LEVEL=WARN",
+		"CORS_ALLOWED_ORIGINS=https://app.example.org, http://localhost:3000/", "TRUSTED_PROXIES=10.1.2.3/8, ::1,192.0.2.7")
+	require.NoError(t, err)
+	assert.Equal(t, &config.Config{
+		Host: "::1", Port: 80, Database: config.Database{Postgres: "postgresql://u:pw@db.example.org:5433/clinic"}, JWTSecret: secret, AuditKey: secret, MaxConns: 5, MinPassword: 15, RefreshTokenTTL: 24 * time.Hour,
+		AccessTokenTTL: 90 * time.Minute, Registration: "closed", AuthRateLimit: 0, RequestTimeout: 30 * time.Second, LogLevel: slog.LevelWarn, HashMemory: 19 * 1024,
+		CORSAllowedOrigins: []config.Origin{"https://app.example.org", "http://localhost:3000"},
+		TrustedProxies:     []config.Network{{Prefix: netip.MustParsePrefix("10.0.0.0/8")}, {Prefix: netip.MustParsePrefix("::1/128")}, {Prefix: netip.MustParsePrefix("192.0.2.7/32")}},
+	}, cfg)
+	assert.Equal(t, "PostgreSQL, db.example.org:5433/clinic", cfg.Database.String())
+	kit.Absent(t, fmt.Sprint(cfg.JWTSecret, " ", cfg.Database), secret, "pw")
+}
+
+func TestAWrongVariableIsNamedAndItsValueIsNot(t *testing.T) {
+	t.Parallel()
+	missing := filepath.Join(t.TempDir(), "missing")
+	for variable, cases := range map[string]map[string][]string{
+		"HOST":                 {"IP address or a host name": {"two words", "http://x", "-"}},
+		"PORT":                 {"whole number": {"web", "80.5", "99999999999999999999"}, "at least 0": {"-1"}, "at most 65535": {"65536"}},
+		"DATABASE_URL":         {"postgres:// or sqlite:": {"mysql://x", "healthcare.db", "file:x"}, "path of a file": {"sqlite:", "sqlite::memory:", "sqlite:///", "sqlite:x.db?mode=ro"}, "folder": {"sqlite:" + missing + "/x.db"}},
+		"DB_MAX_CONNS":         {"at least 1": {"0", "-5"}, "at most 1000": {"1001"}, "whole number": {"many"}},
+		"DB_MAX_IDLE_CONNS":    {"at least 0": {"-1"}, "whole number": {"1e3"}},
+		"JWT_SECRET":           {"at least 32 bytes": {"hunter2", strings.Repeat("x", 31)}},
+		"PASSWORD_MIN_LENGTH":  {"at least 8": {"7"}, "at most 128": {"129"}},
+		"ACCESS_TOKEN_TTL":     {"a duration": {"15", "15 minutes", "1d"}, "at least 1s": {"0s", "-1m", "10ms"}, "at most 24h": {"25h"}},
+		"REGISTRATION":         {"one of: open, closed": {"yes", "OPEN"}},
+		"AUTH_RATE_LIMIT":      {"at least 0": {"-1"}, "whole number": {"120/m"}, "at most": {"1000001"}},
+		"CORS_ALLOWED_ORIGINS": {"origins such as": {"*", "https://*.example.net", "clinic.example.net", "https://clinic.example.net/path", "https://a.org,ftp://b.org", "https://u:p@a.org", "https://a.org?x", "://"}},
+		"TRUSTED_PROXIES":      {"CIDR": {"*", "proxy.example.org", "10.0.0.0/33", "10.0.0.1,nonsense"}},
+		"REQUEST_TIMEOUT":      {"a duration": {"soon"}, "at least 100ms": {"1ms"}, "at most 5m": {"6m"}},
+		"LOG_LEVEL":            {"debug, info, warn, error": {"loud", "verbose"}},
+	} {
+		for says, values := range cases {
+			for _, value := range values {
+				cfg, err := load(t, "", "DATABASE_URL=postgres://x/y", "JWT_SECRET="+secret, variable+"="+value)
+				var wrong config.Errors
+				if assert.ErrorAs(t, err, &wrong, "%s=%s", variable, value) && assert.Len(t, wrong, 1, "%s=%s", variable, value) {
+					assert.True(t, strings.HasPrefix(wrong[0], variable+": "), wrong[0])
+					assert.Contains(t, wrong[0], says, "%s=%s", variable, value)
+					if len(value) > 5 && value != "sqlite:" {
+						assert.NotContains(t, wrong[0], value)
+					}
+				}
+				assert.Nil(t, cfg)
+			}
+		}
+	}
+}
+
+func TestAllWrongVariablesAreNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := load(t, "LOG_LEVEL=loud\n", "PORT=web", "DATABASE_URL=mysql://root:hunter2@x", "JWT_SECRET=hunter2", "REGISTRATION=maybe", "TRUSTED_PROXIES=x", "ACCESS_TOKEN_TTL=0s")
+	var wrong config.Errors
+	require.ErrorAs(t, err, &wrong)
+	named := []string{}
+	for _, says := range wrong {
+		name, _, _ := strings.Cut(says, ":")
+		named = append(named, name)
+	}
+	assert.ElementsMatch(t, []string{"LOG_LEVEL", "PORT", "DATABASE_URL", "JWT_SECRET", "REGISTRATION", "TRUSTED_PROXIES", "ACCESS_TOKEN_TTL"}, named)
+	kit.Absent(t, err.Error(), "hunter2", "maybe", "mysql")
+}
+
+func TestTheEnvironmentWinsOverTheFile(t *testing.T) {
+	t.Parallel()
+	dotenv := "# a comment\nexport PORT=1111\nHOST='0.0.0.0'\nDATABASE_URL=postgres://file/clinic\nJWT_SECRET=\"" + secret + "\"\nREGISTRATION=closed\n"
+	cfg, err := load(t, dotenv, "PORT=2222", "REGISTRATION=", "NOISE", "=x", "AUTH_RATE_LIMIT= ")
+	require.NoError(t, err)
+	assert.Equal(t, 2222, cfg.Port)
+	assert.Equal(t, "0.0.0.0", cfg.Host)
+	assert.Equal(t, config.Secret(secret), cfg.JWTSecret)
+	assert.Equal(t, "open", cfg.Registration) // set to nothing is unset, and still wins over the file
+	assert.EqualValues(t, 120, cfg.AuthRateLimit)
+}
+
+func TestABrokenFileIsToldByItsLineOnly(t *testing.T) {
+	t.Parallel()
+	for line, dotenv := range map[int]string{
+		1: "hunter2\n",
+		2: "PORT=8000\nJWT_SECRET hunter2\nHOST=::1\n",
+		3: "# comment\n\nJWT_SECRET=\"hunter2\nPORT=8000\n",
+	} {
+		_, err := load(t, dotenv)
+		var wrong config.Errors
+		require.ErrorAs(t, err, &wrong)
+		assert.Len(t, wrong, 1)
+		assert.Regexp(t, fmt.Sprintf(`\.env: line %d is not of the form NAME=value$`, line), wrong[0])
+		kit.Absent(t, err.Error(), "hunter2")
+	}
+	_, err := config.Load(nil, t.TempDir())
+	assert.ErrorContains(t, err, "cannot be read")
+}
+
+func TestPostgresNeedsASecret(t *testing.T) {
+	t.Parallel()
+	_, err := load(t, "", "DATABASE_URL=postgres://u:hunter2@x/y")
+	assert.ErrorContains(t, err, "JWT_SECRET: required with PostgreSQL")
+	kit.Absent(t, err.Error(), "hunter2")
+}
+
+func TestTheEmbeddedDatabaseKeepsASecretBesideIt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	database := "DATABASE_URL=sqlite:" + filepath.Join(dir, "clinic.db")
+	file := filepath.Join(dir, "clinic.db.secret")
+	secrets := make(chan config.Secret, 8)
+	for range 8 { // at once, and all use the same
+		go func() {
+			cfg, err := load(t, "", database)
+			assert.NoError(t, err)
+			secrets <- cfg.JWTSecret
+		}()
+	}
+	first := <-secrets
+	for range 7 {
+		assert.Equal(t, first, <-secrets)
+	}
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode())
+	kept, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Equal(t, string(first), string(kept))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, entries, 1) // no temporary file is left
+
+	cfg, err := load(t, "", database, "JWT_SECRET="+secret)
+	require.NoError(t, err)
+	assert.Equal(t, config.Secret(secret), cfg.JWTSecret)
+
+	require.NoError(t, os.WriteFile(file, []byte("short"), 0o600))
+	_, err = load(t, "", database)
+	assert.ErrorContains(t, err, "JWT_SECRET: not set")
+	require.NoError(t, os.Remove(file))
+	require.NoError(t, os.Mkdir(file, 0o700))
+	_, err = load(t, "", database)
+	assert.ErrorContains(t, err, "JWT_SECRET: not set")
+}
+
+func TestDatabaseAddresses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for address, want := range map[string]string{
+		"sqlite:x.db": "x.db", "sqlite:///x.db": "/x.db", "sqlite://x.db": "x.db", "sqlite:" + dir + "/x.db": dir + "/x.db", "sqlite://" + dir + "/x.db": dir + "/x.db",
+	} {
+		var d config.Database
+		require.NoError(t, d.UnmarshalText([]byte(address)))
+		assert.Equal(t, config.Database{SQLite: want}, d, address)
+		assert.Equal(t, "SQLite, file "+want, d.String())
+	}
+	assert.Equal(t, "PostgreSQL", config.Database{Postgres: "postgres://u:p%zz@h/d"}.String())
+}

@@ -1,0 +1,181 @@
+package operations
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"healthcare/models"
+	"healthcare/tests/kit"
+)
+
+// schemaOf is all that the database knows of its tables. Any change of a table, an index or a check shows in it, even
+// one that comes to the same: PostgreSQL's catalogue rows get a new xmin, SQLite counts its schema's versions.
+func schemaOf(api *kit.API) string {
+	api.T.Helper()
+	queries := []string{"SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_master ORDER BY 1", "SELECT 'version ' || schema_version FROM pragma_schema_version"}
+	if api.IsPostgres() {
+		queries = []string{
+			"SELECT concat_ws(' ', 'table', relname, relkind, oid, relfilenode) FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1",
+			"SELECT concat_ws(' ', 'column', attrelid::regclass, attname, format_type(atttypid, atttypmod), attnotnull, a.xmin)" +
+				" FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid WHERE relnamespace = 'public'::regnamespace ORDER BY 1",
+			"SELECT concat_ws(' ', 'constraint', conrelid::regclass, pg_get_constraintdef(oid), xmin) FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1",
+			"SELECT concat_ws(' ', 'index', pg_get_indexdef(indexrelid), xmin) FROM pg_index" +
+				" WHERE indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace) ORDER BY 1",
+		}
+	}
+	lines := []string{}
+	for _, query := range queries {
+		lines = append(lines, api.Rows(query)...)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestAnotherStartChangesNeitherTablesNorData(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := kit.EveryTable(api)
+		schema, contents := schemaOf(api), api.Contents()
+		for range 2 {
+			again := kit.Start(t, api.Config)
+			assert.Len(t, ana.At(again).Get("/api/mappings/").Expect(http.StatusOK).Results(), 1)
+		}
+		assert.Equal(t, schema, schemaOf(api))
+		assert.Equal(t, contents, api.Contents())
+		// The comparison would notice: the same index, made anew, is another.
+		api.Exec("DROP INDEX mappings_doctor")
+		api.Exec("CREATE INDEX mappings_doctor ON mappings (doctor_id) WHERE deleted_at IS NULL")
+		assert.NotEqual(t, schema, schemaOf(api))
+	})
+}
+
+func TestADroppedIndexComesBackAtTheNextStart(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		api.Exec("DROP INDEX mappings_pair")
+		kit.Absent(t, schemaOf(api), "mappings_pair")
+		kit.Start(t, api.Config)
+		assert.Contains(t, schemaOf(api), "mappings_pair")
+	})
+}
+
+func TestAnIndexOfAnEarlierVersionGoesAtTheNextStart(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		api.Exec("CREATE INDEX patients_owner_created ON patients (created_by, created_at, id) WHERE deleted_at IS NULL")
+		kit.Start(t, api.Config)
+		kit.Absent(t, schemaOf(api), "patients_owner_created")
+	})
+}
+
+func TestTheListsHaveTheirIndexes(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		schema := schemaOf(api)
+		for _, index := range []string{
+			"users_username", "users_email", "doctors_license", "mappings_pair", "mappings_doctor", "mappings_owner_newest", "mappings_newest",
+			"patients_owner_newest", "patients_owner_updated", "patients_owner_name", "patients_newest",
+			"doctors_newest", "doctors_updated", "doctors_name",
+		} {
+			assert.Contains(t, schema, index)
+		}
+	})
+}
+
+func TestTheDatabaseItselfRefusesWhatBreaksTheRules(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := kit.EveryTable(api)
+		ana.Patient("Paul")
+		ana.Post("/api/doctors/", kit.Records[1].Full).Expect(http.StatusCreated)
+		before := api.Contents()
+		for _, statement := range []string{
+			// checks
+			"UPDATE patients SET name = ''", "UPDATE patients SET gender = 'x'", "UPDATE patients SET blood_group = 'C+'", "UPDATE patients SET version = 0",
+			"UPDATE doctors SET name = ''", "UPDATE doctors SET specialization = ''", "UPDATE doctors SET years_of_experience = 81",
+			"UPDATE doctors SET years_of_experience = -1", "UPDATE doctors SET version = 0",
+			// nulls
+			"UPDATE users SET username_key = NULL", "UPDATE patients SET name = NULL", "UPDATE doctors SET license_number = NULL", "UPDATE mappings SET doctor_id = NULL",
+			"UPDATE patients SET created_by = NULL", "UPDATE mappings SET owner_id = NULL", "UPDATE patients SET created_at = NULL",
+			// references
+			"UPDATE patients SET created_by = 99", "UPDATE doctors SET created_by = 99", "UPDATE mappings SET patient_id = 99", "UPDATE mappings SET doctor_id = 99",
+			"UPDATE mappings SET owner_id = 99", "UPDATE mappings SET assigned_by = 99", "DELETE FROM users", "DELETE FROM patients WHERE id = 1", "DELETE FROM doctors WHERE id = 1",
+			"UPDATE patients SET id = 77 WHERE id = 1",
+			// unique rules
+			"INSERT INTO users (username, email, first_name, last_name, username_key, email_key, search_text, password_hash, is_staff, is_active, created_at, updated_at)" +
+				" SELECT username, email, '', '', username_key, 'other', '', '', false, true, created_at, updated_at FROM users",
+			"INSERT INTO users (username, email, first_name, last_name, username_key, email_key, search_text, password_hash, is_staff, is_active, created_at, updated_at)" +
+				" SELECT username, email, '', '', 'other', email_key, '', '', false, true, created_at, updated_at FROM users",
+			"UPDATE doctors SET license_number = 'L-1'",
+			"INSERT INTO mappings (patient_id, doctor_id, owner_id, assigned_by, created_at, removed_with)" +
+				" SELECT patient_id, doctor_id, owner_id, assigned_by, created_at, '' FROM mappings",
+		} {
+			_, err := api.SQL().Exec(statement)
+			assert.ErrorContains(t, err, "onstraint", statement)
+		}
+		assert.Equal(t, before, api.Contents())
+		// Among the deleted, licences and pairs may stand twice.
+		api.Exec("UPDATE doctors SET license_number = 'L-1', deleted_at = created_at WHERE id = 1")
+		api.Exec("INSERT INTO mappings (patient_id, doctor_id, owner_id, assigned_by, created_at, deleted_at, removed_with)" +
+			" SELECT patient_id, doctor_id, owner_id, assigned_by, created_at, created_at, '' FROM mappings")
+	})
+}
+
+func TestInstancesThatStartAtOnceOnAnEmptyDatabaseAllServe(t *testing.T) {
+	t.Parallel()
+	database := kit.FreshPostgresFrom(t, "")
+	apis := make(chan *kit.API, 6)
+	errs := make(chan error, 6)
+	for range 6 {
+		go func() {
+			cfg := kit.BaseConfig(database)
+			cfg.MaxConns = 2
+			db, err := models.Open(t.Context(), cfg)
+			if err == nil {
+				err = db.Ping(t.Context())
+				err = errors.Join(err, db.Close())
+			}
+			errs <- err
+			apis <- &kit.API{T: t, Config: cfg}
+		}()
+	}
+	for range 6 {
+		assert.NoError(t, <-errs)
+	}
+	kit.EveryTable(kit.Start(t, (<-apis).Config))
+}
+
+func TestABrokenReferenceStopsTheStart(t *testing.T) {
+	t.Parallel()
+	api := kit.Start(t, kit.BaseConfig(kit.FreshSQLite(t)))
+	kit.EveryTable(api)
+	db, err := sql.Open("sqlite", api.Config.Database.SQLite) // without foreign keys
+	require.NoError(t, err)
+	_, err = db.Exec("UPDATE mappings SET doctor_id = 99")
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	_, err = models.Open(t.Context(), api.Config)
+	assert.ErrorContains(t, err, "rows of mappings refer to rows that do not exist")
+}
+
+func TestADatabaseThatCannotBeOpenedIsAnError(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "not.db"), []byte(strings.Repeat("This is no database. ", 100)), 0o600))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "folder.db"), 0o700))
+	port, err := kit.FreePort()
+	require.NoError(t, err)
+	for _, database := range []string{
+		"sqlite:" + filepath.Join(dir, "not.db"), "sqlite:" + filepath.Join(dir, "folder.db"),
+		fmt.Sprintf("postgres://clinic:hunter2@127.0.0.1:%d/clinic?connect_timeout=2", port), "postgres://clinic:hunter2@127.0.0.1:port/clinic",
+		"postgres://clinic:hunter2@127.0.0.1/clinic?sslmode=nonsense",
+	} {
+		_, err := models.Open(t.Context(), kit.BaseConfig(database))
+		if assert.Error(t, err, database) {
+			kit.Absent(t, err.Error(), "hunter2")
+		}
+	}
+}

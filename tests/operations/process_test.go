@@ -1,0 +1,196 @@
+package operations
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"healthcare/tests/kit"
+)
+
+func TestTheProgramServesWithoutAnySetting(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := kit.Launch(t, dir, nil)
+	api := p.Serving()
+	assert.Regexp(t, `^Clinic API on http://127\.0\.0\.1:\d+/ with SQLite, file healthcare\.db\n`, p.Out)
+	ana := api.User("ana")
+	ana.Post("/api/patients/", kit.Object{"name": kit.Marker}).Expect(http.StatusCreated)
+	for _, file := range []string{"healthcare.db", "healthcare.db-wal", "healthcare.db-shm", "healthcare.db.secret"} {
+		info, err := os.Stat(filepath.Join(dir, file))
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o600), info.Mode(), file)
+	}
+	require.NoError(t, p.Cmd.Process.Signal(os.Interrupt))
+	assert.Zero(t, p.ExitCode())
+
+	again := kit.Launch(t, dir, nil)
+	after := ana.At(again.Serving()) // the token and the data outlive the restart
+	assert.Equal(t, []any{kit.Marker}, after.Get("/api/patients/").Expect(http.StatusOK).Column("name"))
+	after.Get("/api/patients/?search=" + kit.Marker + ";x").Expect(http.StatusBadRequest)
+	kept, err := os.ReadFile(filepath.Join(dir, "healthcare.db.secret"))
+	require.NoError(t, err)
+	kit.Absent(t, p.Out.String()+p.Err.String()+again.Out.String()+again.Err.String(), kit.Marker, kit.Password, ana.Token, string(kept))
+	again.Err.Lines(t, 2) // one for each request
+}
+
+func TestAWrongConfigurationEndsWithCode2(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	code, stdout, stderr := kit.RunProgram(t, dir, nil, "PORT=web", "JWT_SECRET=hunter2", "DATABASE_URL=mysql://root:swordfish@x", "LOG_LEVEL=loud")
+	assert.Equal(t, 2, code)
+	assert.Empty(t, stdout)
+	for _, name := range []string{"PORT:", "JWT_SECRET:", "DATABASE_URL:", "LOG_LEVEL:"} {
+		assert.Contains(t, stderr, "\n  "+name)
+	}
+	kit.Absent(t, stderr, "hunter2", "swordfish", "web", "loud")
+
+	code, _, stderr = kit.RunProgram(t, dir, nil, "DATABASE_URL=postgres://root:swordfish@x/y")
+	assert.Equal(t, 2, code)
+	assert.Contains(t, stderr, "JWT_SECRET: required")
+	kit.Absent(t, stderr, "swordfish")
+
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), []byte("LOG_LEVEL=info\nJWT_SECRET hunter2\n"), 0o600))
+	code, _, stderr = kit.RunProgram(t, dir, nil)
+	assert.Equal(t, 2, code)
+	assert.Equal(t, "The configuration is wrong:\n  .env: line 2 is not of the form NAME=value\n", stderr)
+
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, entries, 1) // neither database nor secret was made
+}
+
+func TestTheFileSetsWhatTheEnvironmentDoesNot(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), []byte("DATABASE_URL=sqlite:from-file.db\nREGISTRATION=closed\nPORT=nonsense\n"), 0o600))
+	p := kit.Launch(t, dir, nil, "REGISTRATION=open")
+	api := p.Serving()
+	assert.Contains(t, p.Out.String(), "SQLite, file from-file.db")
+	api.User("ana")
+}
+
+func TestWhatStopsTheStartIsTold(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = taken.Close() }()
+	_, port, _ := net.SplitHostPort(taken.Addr().String())
+	free, err := kit.FreePort()
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		args    []string
+		environ []string
+		says    string
+	}{
+		"port in use":        {nil, []string{"PORT=" + port}, "address already in use"},
+		"no database":        {nil, []string{"JWT_SECRET=" + secret, "DATABASE_URL=postgres://u:swordfish@127.0.0.1:" + strconv.Itoa(free) + "/x"}, "PostgreSQL cannot be reached"},
+		"unknown subcommand": {[]string{"sevre"}, nil, `there is no command "sevre"`},
+		"unknown flag":       {[]string{"--prot"}, nil, "unknown flag: --prot"},
+	} {
+		code, stdout, stderr := kit.RunProgram(t, t.TempDir(), c.args, c.environ...)
+		assert.NotZero(t, code, name)
+		if c.args == nil {
+			assert.Equal(t, 1, code, name)
+		}
+		assert.Empty(t, stdout, name)
+		assert.Contains(t, stderr, c.says, name)
+		kit.Absent(t, stderr, "swordfish")
+		assert.LessOrEqual(t, strings.Count(stderr, "\n"), 3, name)
+	}
+	code, stdout, _ := kit.RunProgram(t, t.TempDir(), []string{"--help"})
+	assert.Zero(t, code)
+	assert.Contains(t, stdout, "Usage:")
+}
+
+func TestARunningRequestMayFinishWhenTheProgramIsStopped(t *testing.T) {
+	t.Parallel()
+	p := kit.Launch(t, t.TempDir(), nil)
+	api := p.Serving()
+	ana := api.User("ana")
+	host := strings.TrimPrefix(api.URL, "http://")
+	conn, err := net.Dial("tcp", host)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	body := `{"name": "Petra"}`
+	_, err = io.WriteString(conn, "POST /api/patients/ HTTP/1.1\r\nHost: "+host+"\r\nAuthorization: Bearer "+ana.Token+
+		"\r\nContent-Type: application/json\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\nExpect: 100-continue\r\n\r\n")
+	require.NoError(t, err)
+	answer := bufio.NewReader(conn)
+	interim, err := http.ReadResponse(answer, nil)
+	require.NoError(t, err)
+	require.NoError(t, interim.Body.Close())
+	require.Equal(t, http.StatusContinue, interim.StatusCode) // the handler is reading the body
+	_, err = io.WriteString(conn, body[:5])
+	require.NoError(t, err)
+
+	require.NoError(t, p.Cmd.Process.Signal(syscall.SIGTERM))
+	p.Await(p.Err, "stopping")
+	refused := func() bool {
+		other, err := net.Dial("tcp", host)
+		if err == nil {
+			_ = other.Close()
+		}
+		return err != nil
+	}
+	require.Eventually(t, refused, kit.WaitLimit, time.Millisecond)
+	_, err = io.WriteString(conn, body[5:])
+	require.NoError(t, err)
+	res, err := http.ReadResponse(answer, nil)
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusCreated, res.StatusCode)
+	_ = res.Body.Close()
+	assert.Zero(t, p.ExitCode(), "%s", p.Err)
+
+	again := kit.Launch(t, p.Dir, nil)
+	assert.Equal(t, 1.0, ana.At(again.Serving()).Get("/api/patients/").Expect(http.StatusOK).JSON["count"])
+}
+
+func TestAClientThatStopsSendingIsNotWaitedForForever(t *testing.T) {
+	t.Parallel()
+	api := kit.Launch(t, t.TempDir(), nil, "REQUEST_TIMEOUT=100ms").Serving()
+	host := strings.TrimPrefix(api.URL, "http://")
+	conn, err := net.Dial("tcp", host)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	_, err = io.WriteString(conn, "POST /api/auth/login/ HTTP/1.1\r\nHost: "+host+"\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{")
+	require.NoError(t, err)
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(30*time.Second)))
+	answer, err := io.ReadAll(conn) // ends when the server closes
+	require.NoError(t, err)
+	assert.True(t, strings.HasPrefix(string(answer), "HTTP/1.1 400 Bad Request\r\n"), "%s", answer)
+	assert.Contains(t, string(answer), "the body ended too soon")
+}
+
+func TestTwoInstancesThatStartAtOnceOnOnePostgresServeTheSame(t *testing.T) {
+	t.Parallel()
+	database := "DATABASE_URL=" + kit.FreshPostgresFrom(t, "")
+	first := kit.Launch(t, t.TempDir(), nil, database, "JWT_SECRET="+secret)
+	second := kit.Launch(t, t.TempDir(), nil, database, "JWT_SECRET="+secret)
+	ana := first.Serving().User("ana")
+	there := ana.At(second.Serving())
+	kit.Absent(t, first.Out.String(), secret)
+	assert.Contains(t, first.Out.String(), "PostgreSQL, "+kit.Server.URL.Host)
+	patient := ana.Patient("Petra")
+	there.Patch(kit.Path("patients", patient), kit.Object{"name": "Paula"}).Expect(http.StatusOK)
+	there.Assign(patient, ana.Doctor("Dora")).Expect(http.StatusCreated)
+	ana.Assign(patient, 1).Expect(http.StatusConflict)
+	for _, list := range kit.Lists {
+		assert.Equal(t, ana.Get(list).Expect(http.StatusOK).JSON, there.Get(list).Expect(http.StatusOK).JSON)
+	}
+	for _, p := range []*kit.Process{first, second} {
+		require.NoError(t, p.Cmd.Process.Signal(syscall.SIGTERM))
+		assert.Zero(t, p.ExitCode())
+	}
+}
