@@ -59,11 +59,11 @@ func (p Program) report(err error) int {
 	if err == nil {
 		return 0
 	}
-	var wrong config.Errors
-	if errors.As(err, &wrong) {
+	var errs config.Errors
+	if errors.As(err, &errs) {
 		_, _ = fmt.Fprintln(p.Err, "The configuration is wrong:")
-		for _, says := range wrong {
-			_, _ = fmt.Fprintln(p.Err, "  "+says)
+		for _, message := range errs {
+			_, _ = fmt.Fprintln(p.Err, "  "+message)
 		}
 		return 2
 	}
@@ -113,11 +113,11 @@ func inWords(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	says := e.Detail
+	message := e.Detail
 	for _, field := range slices.Sorted(maps.Keys(e.Fields)) {
-		says += fmt.Sprintf("\n  %s: %s", field, strings.Join(e.Fields[field], " "))
+		message += fmt.Sprintf("\n  %s: %s", field, strings.Join(e.Fields[field], " "))
 	}
-	return errors.New(says)
+	return errors.New(message)
 }
 
 // terminal is the terminal that a stream is, if it is one.

@@ -43,7 +43,7 @@ func (p Program) restore() *cobra.Command {
 
 type transferFunc func(context.Context, *config.Config, string, backup.Progress) (*backup.Manifest, error)
 
-func (p Program) transfer(cmd *cobra.Command, do transferFunc, file, says string) error {
+func (p Program) transfer(cmd *cobra.Command, do transferFunc, file, message string) error {
 	cfg, err := config.Load(p.Environ, p.Dotenv)
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (p Program) transfer(cmd *cobra.Command, do transferFunc, file, says string
 	if err != nil {
 		return err
 	}
-	cmd.Printf(says, m.MadeAt.Format("2006-01-02 15:04:05 MST"), m.Rows())
+	cmd.Printf(message, m.MadeAt.Format("2006-01-02 15:04:05 MST"), m.Rows())
 	return nil
 }
 

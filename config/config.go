@@ -73,17 +73,17 @@ func Load(environ []string, dotenv string) (*Config, error) {
 	}
 
 	cfg := &Config{HashMemory: 19 * 1024}
-	wrong := explain(env.ParseWithOptions(cfg, env.Options{Environment: vars}))
-	wrong = append(wrong, check(cfg, wrong)...)
-	if cfg.JWTSecret == "" && !wrong.names("JWT_SECRET") && !wrong.names("DATABASE_URL") {
+	errs := explain(env.ParseWithOptions(cfg, env.Options{Environment: vars}))
+	errs = append(errs, check(cfg, errs)...)
+	if cfg.JWTSecret == "" && !errs.names("JWT_SECRET") && !errs.names("DATABASE_URL") {
 		if cfg.Database.Postgres != "" {
-			wrong = append(wrong, "JWT_SECRET: required with PostgreSQL; make one with: openssl rand -base64 48")
+			errs = append(errs, "JWT_SECRET: required with PostgreSQL; make one with: openssl rand -base64 48")
 		} else if cfg.JWTSecret, err = keptSecret(cfg.Database.SQLite); err != nil {
-			wrong = append(wrong, "JWT_SECRET: not set, and none could be kept beside the database: "+err.Error())
+			errs = append(errs, "JWT_SECRET: not set, and none could be kept beside the database: "+err.Error())
 		}
 	}
-	if len(wrong) > 0 {
-		return nil, wrong
+	if len(errs) > 0 {
+		return nil, errs
 	}
 	return cfg, nil
 }
@@ -94,30 +94,30 @@ func (e Errors) names(variable string) bool {
 
 // explain puts the parser's errors into words that name the variable.
 func explain(err error) Errors {
-	var wrong Errors
+	var errs Errors
 	var all env.AggregateError
 	if !errors.As(err, &all) {
-		return wrong
+		return errs
 	}
 	for _, err := range all.Errors {
 		var pe env.ParseError
 		if !errors.As(err, &pe) {
-			wrong = append(wrong, err.Error())
+			errs = append(errs, err.Error())
 			continue
 		}
 		field, _ := reflect.TypeFor[Config]().FieldByName(pe.Name)
-		says := pe.Err.Error() // of our own types, which quote nothing
+		message := pe.Err.Error() // of our own types, which quote nothing
 		switch field.Type {
 		case reflect.TypeFor[int](), reflect.TypeFor[int64]():
-			says = "must be a whole number"
+			message = "must be a whole number"
 		case reflect.TypeFor[time.Duration]():
-			says = "must be a duration such as 15m, 30s or 1h30m"
+			message = "must be a duration such as 15m, 30s or 1h30m"
 		case reflect.TypeFor[slog.Level]():
-			says = "must be one of: debug, info, warn, error"
+			message = "must be one of: debug, info, warn, error"
 		}
-		wrong = append(wrong, variable(field)+": "+says)
+		errs = append(errs, variable(field)+": "+message)
 	}
-	return wrong
+	return errs
 }
 
 func variable(f reflect.StructField) string { return f.Tag.Get("env") }
@@ -126,22 +126,22 @@ func variable(f reflect.StructField) string { return f.Tag.Get("env") }
 func check(cfg *Config, known Errors) Errors {
 	v := validator.New()
 	v.RegisterTagNameFunc(variable)
-	var wrong Errors
+	var errs Errors
 	var failed validator.ValidationErrors
 	errors.As(v.Struct(cfg), &failed)
 	for _, f := range failed {
 		if known.names(f.Field()) {
 			continue
 		}
-		says := map[string]string{
+		message := map[string]string{
 			"min":         "must be at least " + f.Param(),
 			"max":         "must be at most " + f.Param(),
 			"oneof":       "must be one of: " + strings.ReplaceAll(f.Param(), " ", ", "),
 			"ip|hostname": "must be an IP address or a host name",
 		}[f.Tag()]
-		wrong = append(wrong, f.Field()+": "+says)
+		errs = append(errs, f.Field()+": "+message)
 	}
-	return wrong
+	return errs
 }
 
 // Database is DATABASE_URL: just one of the two is set.

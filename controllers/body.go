@@ -48,39 +48,43 @@ func parseError(message string) error {
 	return &apierror.Error{Code: apierror.ParseError, Detail: "JSON parse error - " + message + "."}
 }
 
-// parseObject returns the fields of a JSON object, each still undecoded.
+// parseObject returns the fields of a JSON object, each still undecoded. It refuses an object that names a field twice:
+// json.Unmarshal would take the last in silence.
 func parseObject(raw []byte) (map[string]json.RawMessage, error) {
-	var fields map[string]json.RawMessage
-	var syntax *json.SyntaxError
-	err := json.Unmarshal(raw, &fields) // which refuses what follows the object, too
-	switch {
-	case errors.As(err, &syntax):
-		return nil, parseError(fmt.Sprintf("%s (char %d)", syntax.Error(), syntax.Offset))
-	case err != nil || fields == nil:
-		return nil, &apierror.Error{Code: apierror.Invalid, Detail: "Invalid data. Expected a dictionary."}
+	if err := checkObject(raw); err != nil {
+		return nil, err
 	}
-	return fields, checkNames(raw)
-}
-
-// checkNames refuses an object that names a field twice: json.Unmarshal would take the last in silence.
-func checkNames(object []byte) error {
-	twice, seen := apierror.Fields{}, map[string]bool{}
-	decoder := json.NewDecoder(bytes.NewReader(object))
+	fields, twice := map[string]json.RawMessage{}, apierror.Fields{}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
 	_, _ = decoder.Token() // the opening brace; the syntax is known to be right
 	for decoder.More() {
 		token, _ := decoder.Token()
 		name, _ := token.(string)
 		if strings.ContainsRune(name, utf8.RuneError) {
-			return parseError("a name is not UTF-8")
+			return nil, parseError("a name is not UTF-8")
 		}
-		if seen[name] {
+		if fields[name] != nil {
 			twice.Add(name, "This field was given twice.")
 		}
-		seen[name] = true
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {
-			return parseError("unexpected end")
+			return nil, parseError("unexpected end")
 		}
+		fields[name] = value
 	}
-	return twice.Err()
+	return fields, twice.Err()
+}
+
+// checkObject refuses what is no JSON object, or more than one.
+func checkObject(raw []byte) error {
+	text := bytes.TrimLeft(raw, " \t\r\n")
+	if json.Valid(raw) && text[0] == '{' {
+		return nil
+	}
+	var into struct{}
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(raw, &into); errors.As(err, &syntax) {
+		return parseError(fmt.Sprintf("%s (char %d)", syntax.Error(), syntax.Offset))
+	}
+	return &apierror.Error{Code: apierror.Invalid, Detail: "Invalid data. Expected a dictionary."}
 }

@@ -33,17 +33,17 @@ func queryOf(c *gin.Context) (url.Values, error) {
 
 // wrongPairs names the parameters that cannot be read.
 func wrongPairs(query string) apierror.Fields {
-	wrong := apierror.Fields{}
+	errs := apierror.Fields{}
 	for pair := range strings.SplitSeq(query, "&") {
 		if _, err := url.ParseQuery(pair); err != nil {
 			name, _, _ := strings.Cut(pair, "=")
 			if unescaped, err := url.QueryUnescape(name); err == nil {
 				name = unescaped
 			}
-			wrong.Add(strings.ToValidUTF8(name, "\uFFFD"), "Invalid value.")
+			errs.Add(strings.ToValidUTF8(name, "\uFFFD"), "Invalid value.")
 		}
 	}
-	return wrong
+	return errs
 }
 
 // sendPage answers with a page and the absolute URLs of its neighbours, which keep the other parameters.

@@ -62,19 +62,19 @@ func (a *also) mustBeIn(db *gorm.DB) bool {
 }
 
 // store stores the row after the change, in the same transaction.
-func (a *also) store(db *gorm.DB) {
+func (p *Plugin) storeAlso(db *gorm.DB, a *also) {
 	if a == nil || db.Error != nil || db.DryRun || db.RowsAffected == 0 {
 		return
 	}
 	stmt := db.Statement
 	if len(a.keys) > 0 {
 		id, _ := stmt.Schema.PrioritizedPrimaryField.ValueOf(stmt.Context, stmt.ReflectValue)
-		other := &gorm.Statement{DB: db}
-		if db.AddError(other.Parse(a.row)) != nil {
+		other, err := p.schemaOf(db, a.row)
+		if db.AddError(err) != nil {
 			return
 		}
 		for _, key := range a.keys {
-			_ = db.AddError(other.Schema.LookUpField(key).Set(stmt.Context, reflect.ValueOf(a.row).Elem(), id))
+			_ = db.AddError(other.LookUpField(key).Set(stmt.Context, reflect.ValueOf(a.row).Elem(), id))
 		}
 	}
 	_ = db.AddError(db.Session(&gorm.Session{NewDB: true}).CreateInBatches(a.row, batchSize).Error)
@@ -84,49 +84,44 @@ func (a *also) store(db *gorm.DB) {
 const batchSize = 500
 
 // also adds the insert of one more row. It is false if the row is a slice, or if the plugin does not know a type.
-func (s *shape) also(stmt *gorm.Statement, a *also) bool {
-	other := &gorm.Statement{DB: stmt.DB, Context: stmt.Context}
-	if len(a.keys) == 0 || other.Parse(a.row) != nil || !isAutoKey(other.Schema) {
+func (s *shape) also(stmt *gorm.Statement, a *also, other *schema.Schema) bool {
+	row := reflect.ValueOf(a.row)
+	if len(a.keys) == 0 || row.Kind() != reflect.Pointer || row.Elem().Kind() != reflect.Struct || !isAutoKey(other) {
 		return false
 	}
-	other.ReflectValue = reflect.ValueOf(a.row).Elem()
 	s.key = append(s.key, '+')
 	s.text(other.Table)
 	s.texts(a.keys)
-	return other.ReflectValue.Kind() == reflect.Struct && s.row(other, a.keys)
+	return s.row(stmt, other, row.Elem(), a.keys)
 }
 
-// buildAlso makes one statement of the change that is built and the insert of one more row.
-func buildAlso(stmt *gorm.Statement, a *also) {
-	other := &gorm.Statement{DB: stmt.DB, Context: stmt.Context}
-	if stmt.AddError(other.Parse(a.row)) != nil {
-		return
-	}
+// buildAlso makes one statement of the change that is built and the insert of one more row:
+//
+//	WITH changed AS (INSERT INTO patients … RETURNING id) INSERT INTO events (at, …, object_id) SELECT $9, …, changed.id FROM changed
+func buildAlso(stmt *gorm.Statement, a *also, other *schema.Schema) {
+	key := stmt.Quote(stmt.Schema.PrioritizedPrimaryField.DBName)
 	change := stmt.SQL.String()
 	if !strings.Contains(change, " RETURNING ") {
-		change += " RETURNING " + stmt.Quote(stmt.Schema.PrioritizedPrimaryField.DBName)
+		change += " RETURNING " + key
 	}
-	stmt.SQL.Reset()
-	_, _ = stmt.WriteString("WITH changed AS (" + change + ") INSERT INTO " + stmt.Quote(other.Table) + " (")
 	var columns []string
-	for _, name := range other.Schema.DBNames {
-		if name != other.Schema.PrioritizedPrimaryField.DBName {
+	for _, name := range other.DBNames {
+		if name != other.PrioritizedPrimaryField.DBName {
 			columns = append(columns, stmt.Quote(name))
 		}
 	}
-	_, _ = stmt.WriteString(strings.Join(columns, ", ") + ") SELECT ")
-	row, first := reflect.ValueOf(a.row).Elem(), true
-	for _, name := range other.Schema.DBNames {
-		f := other.Schema.FieldsByDBName[name]
-		if f == other.Schema.PrioritizedPrimaryField {
+	stmt.SQL.Reset()
+	_, _ = stmt.WriteString("WITH changed AS (" + change + ") INSERT INTO " + stmt.Quote(other.Table) + " (" + strings.Join(columns, ", ") + ") SELECT ")
+	row, separator := reflect.ValueOf(a.row).Elem(), ""
+	for _, name := range other.DBNames {
+		f := other.FieldsByDBName[name]
+		if f == other.PrioritizedPrimaryField {
 			continue
 		}
-		if !first {
-			_, _ = stmt.WriteString(", ")
-		}
-		first = false
+		_, _ = stmt.WriteString(separator)
+		separator = ", "
 		if slices.Contains(a.keys, name) {
-			_, _ = stmt.WriteString("changed." + stmt.Quote(stmt.Schema.PrioritizedPrimaryField.DBName))
+			_, _ = stmt.WriteString("changed." + key)
 			continue
 		}
 		v, _ := f.ValueOf(stmt.Context, row)

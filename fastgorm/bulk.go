@@ -1,7 +1,6 @@
 package fastgorm
 
 import (
-	"database/sql"
 	"database/sql/driver"
 	"reflect"
 
@@ -27,9 +26,8 @@ func (bulk) ModifyStatement(stmt *gorm.Statement) { stmt.Settings.Store(bulkKey,
 // copyRows stores a slice by COPY. It is false if it did nothing.
 func (p *Plugin) copyRows(db *gorm.DB) bool {
 	stmt := db.Statement
-	pool, ok := stmt.ConnPool.(*sql.DB)
 	_, wanted := stmt.Settings.Load(bulkKey)
-	if !ok || !wanted || db.Name() != "postgres" || stmt.Schema == nil || stmt.ReflectValue.Kind() != reflect.Slice || !isAutoKey(stmt.Schema) ||
+	if !wanted || !isPGX(stmt) || stmt.Schema == nil || stmt.ReflectValue.Kind() != reflect.Slice || !isAutoKey(stmt.Schema) ||
 		stmt.ReflectValue.Type().Elem() != stmt.Schema.ModelType {
 		return false
 	}
@@ -56,7 +54,7 @@ func (p *Plugin) copyRows(db *gorm.DB) bool {
 		}
 		return values, nil
 	})
-	_ = db.AddError(onPGX(stmt.Context, pool, func(conn *pgx.Conn) (err error) {
+	_ = db.AddError(onPGX(stmt, func(conn *pgx.Conn) (err error) {
 		db.RowsAffected, err = conn.CopyFrom(stmt.Context, pgx.Identifier{stmt.Table}, columns, rows)
 		return err
 	}))

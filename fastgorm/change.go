@@ -7,6 +7,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/callbacks"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
 )
 
 // create is in the place of GORM's callback for Create.
@@ -15,7 +16,7 @@ func (p *Plugin) create(db *gorm.DB) {
 	if p.Off || db.Error != nil || db.DryRun || !p.insertRow(db, also) && !p.copyRows(db) {
 		if also.mustBeIn(db) {
 			p.stockCreate(db)
-			also.store(db)
+			p.storeAlso(db, also)
 		}
 	}
 }
@@ -26,7 +27,7 @@ func (p *Plugin) update(db *gorm.DB) {
 	if p.Off || db.Error != nil || db.DryRun || !p.updateRow(db, also) {
 		if also.mustBeIn(db) {
 			p.stockUpdate(db)
-			also.store(db)
+			p.storeAlso(db, also)
 		}
 	}
 }
@@ -36,7 +37,7 @@ func (p *Plugin) delete(db *gorm.DB) {
 	also := alsoOf(db.Statement)
 	if also.mustBeIn(db) {
 		p.stockDelete(db)
-		also.store(db)
+		p.storeAlso(db, also)
 	}
 }
 
@@ -49,25 +50,26 @@ func (p *Plugin) insertRow(db *gorm.DB, also *also) bool {
 	}
 	s.key = append(make([]byte, 0, 256), 'c')
 	s.text(stmt.Table)
-	together := also != nil && db.Name() == "postgres"
-	if !s.row(stmt, nil) || together && !s.also(stmt, also) {
+	other, together := p.together(db, also)
+	if !s.row(stmt, stmt.Schema, stmt.ReflectValue, nil) || together && !s.also(stmt, also, other) {
 		return false
 	}
-	p.keep(stmt, s, func() {
+	text := p.keep(stmt, s, func() {
 		stmt.Vars = nil
 		stmt.AddClause(clause.Returning{Columns: []clause.Column{{Name: stmt.Schema.PrioritizedPrimaryField.DBName}}})
 		stmt.AddClause(clause.Insert{})
 		stmt.AddClause(callbacks.ConvertToCreateValues(stmt))
 		stmt.Build(stmt.BuildClauses...)
 		if together {
-			buildAlso(stmt, also)
+			buildAlso(stmt, also, other)
 		}
 	})
-	if db.Error == nil {
-		returned(db)
+	if db.Error != nil || !together && !also.mustBeIn(db) {
+		return true
 	}
+	returned(db, text)
 	if !together {
-		also.store(db)
+		p.storeAlso(db, also)
 	}
 	return true
 }
@@ -84,16 +86,16 @@ func (p *Plugin) updateRow(db *gorm.DB, also *also) bool {
 	s.text(stmt.Table)
 	s.flag(stmt.Unscoped)
 	s.texts(stmt.Omits)
-	together := also != nil && db.Name() == "postgres"
+	other, together := p.together(db, also)
 	if !s.assignments(stmt) || !s.clauses(stmt, "WHERE") {
 		return false
 	}
 	id, _ := stmt.Schema.PrioritizedPrimaryField.ValueOf(stmt.Context, stmt.ReflectValue)
 	s.values = append(s.values, id)
-	if together && !s.also(stmt, also) {
+	if together && !s.also(stmt, also, other) {
 		return false
 	}
-	p.keep(stmt, s, func() {
+	text := p.keep(stmt, s, func() {
 		stmt.Vars = nil
 		for _, c := range stmt.Schema.UpdateClauses {
 			stmt.AddClause(c)
@@ -102,22 +104,31 @@ func (p *Plugin) updateRow(db *gorm.DB, also *also) bool {
 		stmt.AddClause(callbacks.ConvertToAssignments(stmt))
 		stmt.Build(stmt.BuildClauses...)
 		if together {
-			buildAlso(stmt, also)
+			buildAlso(stmt, also, other)
 		}
 	})
-	if db.Error != nil {
+	if db.Error != nil || !together && !also.mustBeIn(db) {
 		return true
 	}
 	if together {
-		returned(db)
+		returned(db, text)
 		return true
 	}
-	result, err := stmt.ConnPool.ExecContext(stmt.Context, stmt.SQL.String(), stmt.Vars...)
+	result, err := stmt.ConnPool.ExecContext(stmt.Context, text, stmt.Vars...)
 	if db.AddError(err) == nil {
 		db.RowsAffected, _ = result.RowsAffected()
 	}
-	also.store(db)
+	p.storeAlso(db, also)
 	return true
+}
+
+// together is the schema of the row to store with a change, if both can be one statement.
+func (p *Plugin) together(db *gorm.DB, a *also) (*schema.Schema, bool) {
+	if a == nil || db.Name() != "postgres" {
+		return nil, false
+	}
+	other, err := p.schemaOf(db, a.row)
+	return other, err == nil
 }
 
 // isOneStruct tells whether a statement, of which nothing is built yet, is about one struct of its model.
@@ -127,9 +138,9 @@ func isOneStruct(stmt *gorm.Statement) bool {
 }
 
 // returned runs a statement that returns the primary key of the row that it changed, if there was one.
-func returned(db *gorm.DB) {
+func returned(db *gorm.DB, text string) {
 	stmt := db.Statement
-	_ = db.AddError(withRows(stmt, func(_ []string, found rows) error {
+	_ = db.AddError(withRows(stmt, text, func(_ []string, found rows) error {
 		db.RowsAffected = 0
 		for found.Next() {
 			var id int64
@@ -147,16 +158,16 @@ func returned(db *gorm.DB) {
 
 // row adds the values of a row to insert, but for its key and for those that something else sets, and gives its fields
 // their defaults as GORM does.
-func (s *shape) row(stmt *gorm.Statement, but []string) bool {
-	for _, name := range stmt.Schema.DBNames {
-		f := stmt.Schema.FieldsByDBName[name]
-		if f == stmt.Schema.PrioritizedPrimaryField || slices.Contains(but, name) {
+func (s *shape) row(stmt *gorm.Statement, table *schema.Schema, row reflect.Value, but []string) bool {
+	for _, name := range table.DBNames {
+		f := table.FieldsByDBName[name]
+		if f == table.PrioritizedPrimaryField || slices.Contains(but, name) {
 			continue
 		}
 		if !f.Creatable || f.Serializer != nil {
 			return false
 		}
-		v, zero := f.ValueOf(stmt.Context, stmt.ReflectValue)
+		v, zero := f.ValueOf(stmt.Context, row)
 		var set any
 		switch {
 		case !zero:
@@ -166,10 +177,10 @@ func (s *shape) row(stmt *gorm.Statement, but []string) bool {
 			set = stmt.NowFunc()
 		}
 		if set != nil {
-			if f.Set(stmt.Context, stmt.ReflectValue, set) != nil {
+			if f.Set(stmt.Context, row, set) != nil {
 				return false
 			}
-			v, _ = f.ValueOf(stmt.Context, stmt.ReflectValue)
+			v, _ = f.ValueOf(stmt.Context, row)
 		}
 		if !s.value(stmt, v) {
 			return false

@@ -1,7 +1,6 @@
 package fastgorm
 
 import (
-	"context"
 	"database/sql"
 
 	"github.com/jackc/pgx/v5"
@@ -18,10 +17,9 @@ type rows interface {
 
 // withRows runs a query and has its rows read: by pgx on a connection of PostgreSQL's pool, because database/sql takes as
 // long as the driver; by database/sql on SQLite and within a transaction.
-func withRows(stmt *gorm.Statement, read func(names []string, found rows) error) error {
-	text := stmt.SQL.String()
-	if pool, ok := stmt.ConnPool.(*sql.DB); ok && stmt.Name() == "postgres" {
-		return onPGX(stmt.Context, pool, func(conn *pgx.Conn) error {
+func withRows(stmt *gorm.Statement, text string, read func(names []string, found rows) error) error {
+	if isPGX(stmt) {
+		return onPGX(stmt, func(conn *pgx.Conn) error {
 			found, err := conn.Query(stmt.Context, text, stmt.Vars...)
 			if err != nil {
 				return err
@@ -57,12 +55,24 @@ func withRows(stmt *gorm.Statement, read func(names []string, found rows) error)
 	return found.Close()
 }
 
-// onPGX runs fn on a connection of the pool, which goes on to own it.
-func onPGX(ctx context.Context, pool *sql.DB, fn func(*pgx.Conn) error) error {
-	conn, err := pool.Conn(ctx)
-	if err != nil {
-		return err
+// isPGX tells whether a statement runs on PostgreSQL outside of a transaction of database/sql.
+func isPGX(stmt *gorm.Statement) bool {
+	switch stmt.ConnPool.(type) {
+	case *sql.DB, *sql.Conn:
+		return stmt.Name() == "postgres"
 	}
-	defer func() { _ = conn.Close() }()
+	return false
+}
+
+// onPGX runs fn on the statement's connection, or on one of its pool, which goes on to own it.
+func onPGX(stmt *gorm.Statement, fn func(*pgx.Conn) error) error {
+	conn, ok := stmt.ConnPool.(*sql.Conn)
+	if !ok {
+		var err error
+		if conn, err = stmt.ConnPool.(*sql.DB).Conn(stmt.Context); err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close() }()
+	}
 	return conn.Raw(func(driver any) error { return fn(driver.(*stdlib.Conn).Conn()) })
 }

@@ -18,11 +18,14 @@
 package fastgorm
 
 import (
+	"errors"
+	"reflect"
 	"strconv"
 	"sync"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
 )
 
 // Plugin is registered by db.Use(&fastgorm.Plugin{}), once for each gorm.DB.
@@ -31,6 +34,8 @@ type Plugin struct {
 	Off bool
 
 	stockQuery, stockCreate, stockUpdate, stockDelete func(*gorm.DB)
+
+	schemas sync.Map // *schema.Schema by reflect.Type
 
 	mu    sync.RWMutex
 	texts map[textKey]string // "" where the text must not be kept
@@ -49,20 +54,56 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	p.stockCreate = callback.Create().Get("gorm:create")
 	p.stockUpdate = callback.Update().Get("gorm:update")
 	p.stockDelete = callback.Delete().Get("gorm:delete")
-	for _, err := range []error{
+	err := errors.Join(
 		callback.Query().Replace("gorm:query", p.query),
 		callback.Create().Replace("gorm:create", p.create),
 		callback.Update().Replace("gorm:update", p.update),
 		callback.Delete().Replace("gorm:delete", p.delete),
-	} {
-		if err != nil {
-			return err
-		}
+	)
+	if p.Off || err != nil {
+		return err
 	}
-	if db.Name() == "postgres" && !p.Off {
+	if db.Name() == "postgres" {
 		db.ClauseBuilders["LIMIT"] = buildLimit
 	}
-	return nil
+	return errors.Join(
+		callback.Create().Replace("gorm:save_before_associations", unlessAlone(callback.Create().Get("gorm:save_before_associations"))),
+		callback.Create().Replace("gorm:save_after_associations", unlessAlone(callback.Create().Get("gorm:save_after_associations"))),
+		callback.Update().Replace("gorm:save_before_associations", unlessAlone(callback.Update().Get("gorm:save_before_associations"))),
+		callback.Update().Replace("gorm:save_after_associations", unlessAlone(callback.Update().Get("gorm:save_after_associations"))),
+	)
+}
+
+// unlessAlone runs a callback that saves associations, unless the one struct to save has none set. GORM finds that out
+// only after it has worked out which columns are selected.
+func unlessAlone(saveAssociations func(*gorm.DB)) func(*gorm.DB) {
+	return func(db *gorm.DB) {
+		stmt := db.Statement
+		if stmt.Schema == nil || stmt.ReflectValue.Kind() != reflect.Struct || stmt.ReflectValue.Type() != stmt.Schema.ModelType || stmt.Model != stmt.Dest {
+			saveAssociations(db)
+			return
+		}
+		for _, r := range stmt.Schema.Relationships.Relations {
+			if _, zero := r.Field.ValueOf(stmt.Context, stmt.ReflectValue); !zero {
+				saveAssociations(db)
+				return
+			}
+		}
+	}
+}
+
+// schemaOf is what GORM knows of a model.
+func (p *Plugin) schemaOf(db *gorm.DB, model any) (*schema.Schema, error) {
+	t := reflect.TypeOf(model)
+	if s, ok := p.schemas.Load(t); ok {
+		return s.(*schema.Schema), nil
+	}
+	stmt := &gorm.Statement{DB: db}
+	if err := stmt.Parse(model); err != nil {
+		return nil, err
+	}
+	p.schemas.Store(t, stmt.Schema)
+	return stmt.Schema, nil
 }
 
 // buildLimit writes LIMIT as a number. GORM makes it a parameter, and PostgreSQL's plan for any limit sorts what an index

@@ -15,18 +15,19 @@ func (p *Plugin) query(db *gorm.DB) {
 		p.stockQuery(db)
 		return
 	}
-	if stmt.SQL.Len() == 0 {
-		p.build(db)
-	}
+	text := p.build(db)
 	if db.Error != nil {
 		return
 	}
 	err := errNotScanned
 	if isScannable(stmt) {
-		err = withRows(stmt, func(names []string, found rows) error { return scan(stmt, names, found) })
+		err = withRows(stmt, text, func(names []string, found rows) error { return scan(stmt, names, found) })
 	}
 	switch {
 	case errors.Is(err, errNotScanned): // GORM runs the same text again
+		if stmt.SQL.Len() == 0 {
+			_, _ = stmt.SQL.WriteString(text)
+		}
 		p.stockQuery(db)
 	case err != nil:
 		_ = db.AddError(err)
@@ -80,8 +81,8 @@ func scan(stmt *gorm.Statement, names []string, found rows) error {
 		}
 		return one(dest)
 	}
-	if dest.Cap() == 0 {
-		dest.Set(reflect.MakeSlice(dest.Type(), 0, 20)) // as GORM does
+	if dest.IsNil() {
+		dest.Set(reflect.MakeSlice(dest.Type(), 0, 0)) // GORM returns an empty slice, not nil
 	}
 	dest.SetLen(0)
 	for n := 0; found.Next(); n++ {

@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/callbacks"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/logger"
 	"gorm.io/gorm/schema"
 )
 
@@ -31,43 +32,52 @@ type textKey struct {
 // textsLimit is how many texts are kept. A program has some dozens; more would mean that a value got into a shape.
 const textsLimit = 2000
 
-// build puts a query's text and values into its statement. GORM builds the text when a shape is met for the first time,
-// and it is kept only if GORM collected the same values.
-func (p *Plugin) build(db *gorm.DB) {
+// build returns a query's text, and puts its values into the statement.
+func (p *Plugin) build(db *gorm.DB) string {
 	stmt := db.Statement
+	if stmt.SQL.Len() > 0 { // of Raw
+		return stmt.SQL.String()
+	}
 	s := shape{values: stmt.Vars[:0]}
 	var room [256]byte
 	s.key = room[:0]
 	if !s.query(stmt) {
 		callbacks.BuildQuerySQL(db)
-		return
+		return stmt.SQL.String()
 	}
-	p.keep(stmt, s, func() { stmt.Vars = nil; callbacks.BuildQuerySQL(db) })
+	return p.keep(stmt, s, func() { stmt.Vars = nil; callbacks.BuildQuerySQL(db) })
 }
 
-// keep writes the text that is kept for a shape, or has it built by GORM and keeps it.
-func (p *Plugin) keep(stmt *gorm.Statement, s shape, build func()) {
+// keep returns the text that is kept for a shape. GORM builds it when the shape is met for the first time, and it is
+// kept only if GORM collected the same values. A text that is kept is not copied into the statement, unless a logger
+// wants to see it.
+func (p *Plugin) keep(stmt *gorm.Statement, s shape, build func()) string {
 	destType := reflect.TypeOf(stmt.Dest)
 	p.mu.RLock()
 	text, known := p.texts[textKey{stmt.Schema, destType, string(s.key)}]
 	p.mu.RUnlock()
 	if text != "" {
-		_, _ = stmt.SQL.WriteString(text)
+		if stmt.Logger != logger.Discard {
+			_, _ = stmt.SQL.WriteString(text)
+		}
 		stmt.Vars = s.values
-		return
+		return text
 	}
 	build()
+	text = stmt.SQL.String()
 	if known || stmt.Error != nil {
-		return
+		return text
 	}
+	kept := ""
 	if same(stmt.Vars, s.values) {
-		text = stmt.SQL.String()
+		kept = text
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.texts) < textsLimit {
-		p.texts[textKey{stmt.Schema, destType, string(s.key)}] = text
+		p.texts[textKey{stmt.Schema, destType, string(s.key)}] = kept
 	}
+	return text
 }
 
 func same(a, b []any) bool { return len(a) == 0 && len(b) == 0 || reflect.DeepEqual(a, b) }

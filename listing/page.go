@@ -37,7 +37,7 @@ func findByPage[T any](db *gorm.DB, r request) (*Page[T], error) {
 	case len(r.words) > 0:
 		statement = r.countAndPageOfSearch
 	case r.Short && r.page == 1:
-		rows, err := run[T](db, r.firstPage(), r.size)
+		rows, err := run[T](db, r.firstPage(), 0)
 		if err != nil {
 			return nil, err
 		}

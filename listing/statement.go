@@ -60,10 +60,10 @@ func errScope(found string) error {
 	return fmt.Errorf(`a scope of a list may only add conditions like Where("owner = ?", id), not %s`, found)
 }
 
-// run returns the rows of a statement that ends in this limit. It uses Find and not Scan, because only Find passes
+// run returns the rows of a statement, with room for so many. It uses Find and not Scan, because only Find passes
 // GORM's Query callback, which a plugin makes fast.
-func run[T any](db *gorm.DB, statement clause.Expr, limit int) ([]T, error) {
-	rows := make([]T, 0, limit)
+func run[T any](db *gorm.DB, statement clause.Expr, room int) ([]T, error) {
+	rows := make([]T, 0, room)
 	err := db.Raw(statement.SQL, statement.Vars...).Find(&rows).Error
 	return rows, apierror.FromDatabase(err)
 }

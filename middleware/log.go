@@ -11,7 +11,7 @@ import (
 
 const (
 	requestIDKey = "request_id"
-	noteKey      = "note"
+	errorKey     = "error"
 )
 
 var goodRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
@@ -29,8 +29,8 @@ func RequestID(c *gin.Context) {
 // RequestIDOf is the id that RequestID gave.
 func RequestIDOf(c *gin.Context) string { return c.GetString(requestIDKey) }
 
-// note keeps what went wrong for the request's line in the log.
-func note(c *gin.Context, says string) { c.Set(noteKey, says) }
+// logError keeps an error for the line of the request in the log.
+func logError(c *gin.Context, message string) { c.Set(errorKey, message) }
 
 // Log writes one line for each request. It holds no name, token, address or query: the route is the pattern
 // (/api/patients/:id), the user a number.
@@ -44,9 +44,9 @@ func Log(log *slog.Logger) gin.HandlerFunc {
 			slog.Int64("user", Actor(c).ID), slog.String("request_id", RequestIDOf(c)),
 		}
 		level := slog.LevelInfo
-		if says := c.GetString(noteKey); says != "" {
+		if message := c.GetString(errorKey); message != "" {
 			level = slog.LevelError
-			attrs = append(attrs, slog.String("error", says))
+			attrs = append(attrs, slog.String("error", message))
 		}
 		if ctx := c.Request.Context(); log.Enabled(ctx, level) {
 			line := slog.NewRecord(time.Now(), level, "request", 0) // LogAttrs would look up the line of code first

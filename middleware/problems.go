@@ -34,11 +34,11 @@ func Problems(c *gin.Context) {
 				panic(r)
 			}
 			// The value of a panic may hold personal data, unless the runtime made it.
-			says := fmt.Sprintf("panic of type %T", r)
+			message := fmt.Sprintf("panic of type %T", r)
 			if err, ok := r.(interface{ RuntimeError() }); ok {
-				says = fmt.Sprint(err)
+				message = fmt.Sprint(err)
 			}
-			note(c, says+"\n"+string(debug.Stack()))
+			logError(c, message+"\n"+string(debug.Stack()))
 			render(c, apierror.ErrServer)
 		}
 	}()
@@ -49,7 +49,7 @@ func Problems(c *gin.Context) {
 	err := c.Errors.Last().Err
 	var known *apierror.Error
 	if !errors.As(err, &known) {
-		note(c, err.Error())
+		logError(c, err.Error())
 		known = apierror.ErrServer
 	}
 	render(c, known)

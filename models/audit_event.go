@@ -162,19 +162,20 @@ func NewChanges(fields map[string]FromTo) Changes {
 // fields of after that are not empty.
 func diff[T any](before *T, after T) Changes {
 	changes := map[string]FromTo{}
-	to := reflect.ValueOf(after)
+	was, is := reflect.ValueOf(before), reflect.ValueOf(&after).Elem()
 	for name, f := range JSONFields[T]() {
-		is := to.FieldByIndex(f.Index)
+		to := is.FieldByIndex(f.Index)
 		if before == nil {
-			if !is.IsZero() {
-				changes[name] = FromTo{nil, is.Interface()}
+			if !to.IsZero() {
+				changes[name] = FromTo{nil, to.Interface()}
 			}
 			continue
 		}
-		was := reflect.ValueOf(before).Elem().FieldByIndex(f.Index)
-		if !reflect.DeepEqual(was.Interface(), is.Interface()) {
-			changes[name] = FromTo{was.Interface(), is.Interface()}
+		from := was.Elem().FieldByIndex(f.Index)
+		if from.Comparable() && from.Equal(to) || reflect.DeepEqual(from.Interface(), to.Interface()) {
+			continue
 		}
+		changes[name] = FromTo{from.Interface(), to.Interface()}
 	}
 	return NewChanges(changes)
 }

@@ -127,12 +127,26 @@ func (db *DB) seal(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	s := Seal{At: at, EventIDs: IDs{}, Pending: IDs{}, LastID: last.LastID}
+	s, err := db.newSeal(at, last, events, horizon)
+	if err != nil {
+		return 0, err
+	}
+	sealed := 0
+	err = db.Write(ctx, Actor{}, func(tx *Tx) (err error) {
+		sealed, err = tx.addSeal(s, last.ID, len(events))
+		return err
+	})
+	return sealed, err
+}
+
+// newSeal covers events with a seal that follows the last one.
+func (db *DB) newSeal(at time.Time, last Seal, events []Event, horizon int64) (*Seal, error) {
+	s := &Seal{At: at, EventIDs: IDs{}, Pending: IDs{}, LastID: last.LastID}
 	var macs bytes.Buffer
 	h := db.newMAC()
 	for _, e := range events {
 		if e.ID-s.LastID > widestGap {
-			return 0, fmt.Errorf("event %d cannot follow event %d: it was put in by hand", e.ID, s.LastID)
+			return nil, fmt.Errorf("event %d cannot follow event %d: it was put in by hand", e.ID, s.LastID)
 		}
 		s.EventIDs = append(s.EventIDs, e.ID)
 		macs.WriteString(hex.EncodeToString(rowMAC(h, e)))
@@ -147,17 +161,12 @@ func (db *DB) seal(ctx context.Context) (int, error) {
 		}
 	}
 	s.RowMACs = macs.String()
-	s.MAC = db.chain(last.MAC, s)
-	sealed := 0
-	err = db.Write(ctx, Actor{}, func(tx *Tx) (err error) {
-		sealed, err = tx.addSeal(s, last.ID, len(events))
-		return err
-	})
-	return sealed, err
+	s.MAC = db.chain(last.MAC, *s)
+	return s, nil
 }
 
 // addSeal stores a seal, unless another instance has gone on from the last one, or is about to.
-func (tx *Tx) addSeal(s Seal, last int64, events int) (int, error) {
+func (tx *Tx) addSeal(s *Seal, last int64, events int) (int, error) {
 	if tx.Name() == "postgres" {
 		var mine bool
 		if err := tx.Raw("SELECT pg_try_advisory_xact_lock(hashtextextended('seal', 0))").Scan(&mine).Error; err != nil || !mine {
@@ -168,7 +177,7 @@ func (tx *Tx) addSeal(s Seal, last int64, events int) (int, error) {
 	if err := newestSeal(tx.DB, &newest); err != nil || newest.ID != last {
 		return 0, err
 	}
-	return events, tx.Create(&s).Error
+	return events, tx.Create(s).Error
 }
 
 // sealedByUs refuses to go on with a chain that another key began: an instance or a command that was started with a

@@ -29,7 +29,7 @@ import (
 // DB is the clinic's database. Reads go to one pool and writes to another, because SQLite has one writer at a time
 // (its pool has one connection) and any number of readers; on PostgreSQL both are the same pool.
 type DB struct {
-	read, write *gorm.DB
+	read, write fastgorm.Pool
 	group       *fastgorm.Group // of the transactions on SQLite; nil on PostgreSQL
 
 	passwords    *passwords
@@ -83,9 +83,9 @@ func (db *DB) Close() error {
 			err = db.SealAll(ctx)
 		}
 	}
-	for _, g := range []*gorm.DB{db.read, db.write} {
-		if g != nil {
-			if pool, perr := g.DB(); perr == nil {
+	for _, g := range []fastgorm.Pool{db.read, db.write} {
+		if g.DB != nil {
+			if pool, perr := g.DB.DB(); perr == nil {
 				err = errors.Join(err, pool.Close())
 			}
 		}
@@ -121,7 +121,7 @@ func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
 		return errors.Join(fmt.Errorf("PostgreSQL cannot be reached: %w", err), pool.Close())
 	}
 	db.write = db.read
-	return migratePostgres(ctx, db.write)
+	return migratePostgres(ctx, db.write.DB)
 }
 
 // utcTimes makes a connection read timestamps in UTC, whatever the machine's time zone is.
@@ -166,29 +166,29 @@ func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	limitPool(db.write, 1)
-	db.group = fastgorm.NewGroup(db.write)
+	db.group = fastgorm.NewGroup(db.write.DB)
 	limitPool(db.read, min(cfg.MaxConns, max(4, runtime.NumCPU())))
 	return nil
 }
 
-func limitPool(g *gorm.DB, n int) {
-	if pool, err := g.DB(); err == nil {
+func limitPool(g fastgorm.Pool, n int) {
+	if pool, err := g.DB.DB(); err == nil {
 		pool.SetMaxOpenConns(n)
 		pool.SetMaxIdleConns(n)
 	}
 }
 
-func openGORM(dialector gorm.Dialector) (*gorm.DB, error) {
+func openGORM(dialector gorm.Dialector) (fastgorm.Pool, error) {
 	g, err := gorm.Open(dialector, &gorm.Config{
 		Logger:                 logger.Discard, // GORM's would print values, which are personal data
 		NowFunc:                now,
 		SkipDefaultTransaction: true, // Write owns every transaction
 	})
 	if err != nil {
-		return nil, err
+		return fastgorm.Pool{}, err
 	}
 	callback := g.Callback()
-	return g, errors.Join(
+	return fastgorm.Pool{DB: g}, errors.Join(
 		g.Use(&fastgorm.Plugin{}),
 		callback.Create().Before("gorm:before_create").Register("models:event", refuseWithoutEvent),
 		callback.Update().Before("gorm:setup_reflect_value").Register("models:event", refuseWithoutEvent),

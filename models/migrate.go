@@ -34,17 +34,17 @@ func migratePostgres(ctx context.Context, g *gorm.DB) error {
 // migrateSQLite uses a connection of its own without foreign keys: SQLite changes a table by building a new one,
 // and dropping the old one would otherwise count as deleting its rows. The references are checked afterwards.
 func migrateSQLite(ctx context.Context, path string) (err error) {
-	g, err := openGORM(sqlite.Open(sqliteDSN(path, sqliteWait, "")))
+	one, err := openGORM(sqlite.Open(sqliteDSN(path, sqliteWait, "")))
 	if err != nil {
 		return err
 	}
-	pool, err := g.DB()
+	pool, err := one.DB.DB()
 	if err != nil {
 		return err
 	}
 	pool.SetMaxOpenConns(1)
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	g = g.WithContext(ctx)
+	g := one.WithContext(ctx)
 	if err := migrate(g); err != nil {
 		return err
 	}

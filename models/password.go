@@ -84,28 +84,28 @@ const maxPassword = 128 // characters
 
 // weaknesses tells why a password is refused: Django's four validators, in its words.
 func (p *passwords) weaknesses(password string, u UserFields) []string {
-	var says []string
+	var messages []string
 	length := utf8.RuneCountInString(password)
 	if length < p.min {
-		says = append(says, "This password is too short. It must contain at least "+strconv.Itoa(p.min)+" characters.")
+		messages = append(messages, "This password is too short. It must contain at least "+strconv.Itoa(p.min)+" characters.")
 	}
 	if length > maxPassword {
-		return append(says, "This password is too long. It must contain at most "+strconv.Itoa(maxPassword)+" characters.")
+		return append(messages, "This password is too long. It must contain at most "+strconv.Itoa(maxPassword)+" characters.")
 	}
 	for _, about := range []struct{ name, value string }{
 		{"username", u.Username}, {"email address", u.Email}, {"first name", u.FirstName}, {"last name", u.LastName},
 	} {
 		if similar(password, about.value) {
-			says = append(says, "The password is too similar to the "+about.name+".")
+			messages = append(messages, "The password is too similar to the "+about.name+".")
 		}
 	}
 	if commonPasswords()[strings.ToLower(strings.TrimSpace(password))] {
-		says = append(says, "This password is too common.")
+		messages = append(messages, "This password is too common.")
 	}
 	if length > 0 && strings.IndexFunc(password, func(r rune) bool { return !unicode.IsDigit(r) }) < 0 {
-		says = append(says, "This password is entirely numeric.")
+		messages = append(messages, "This password is entirely numeric.")
 	}
-	return says
+	return messages
 }
 
 // commonPasswordList holds the passwords of eight characters or more (no shorter one is ever allowed) among the

@@ -38,14 +38,14 @@ func born(day string) bool {
 
 // Validate checks the `validate` tags of a struct and returns what is wrong, in DRF's words.
 func Validate(in any) apierror.Fields {
-	wrong := apierror.Fields{}
+	errs := apierror.Fields{}
 	var failed validator.ValidationErrors
 	if errors.As(validate.Struct(in), &failed) {
 		for _, f := range failed {
-			wrong.Add(f.Field(), sentence(f))
+			errs.Add(f.Field(), sentence(f))
 		}
 	}
-	return wrong
+	return errs
 }
 
 func sentence(f validator.FieldError) string {

@@ -58,8 +58,11 @@ func (db *DB) transaction(ctx context.Context, fn func(*gorm.DB) error) error {
 func (db *DB) WriteAlone(ctx context.Context, by Actor, fn func(tx *Tx) error) error {
 	if db.group == nil {
 		for range 3 {
-			tx := &Tx{DB: db.write.WithContext(ctx), By: by, Now: now(), alone: true}
-			err := fn(tx)
+			var tx *Tx
+			err := db.write.OnOneConnection(ctx, func(g *gorm.DB) error {
+				tx = &Tx{DB: g, By: by, Now: now(), alone: true}
+				return fn(tx)
+			})
 			if errors.Is(err, fastgorm.ErrNeedsTransaction) {
 				break
 			}

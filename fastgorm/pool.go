@@ -1,0 +1,39 @@
+package fastgorm
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// Pool is a *gorm.DB whose WithContext is cheap. GORM's copies its configuration and its statement for each session, and
+// the statement once more for the first clause of the chain.
+type Pool struct{ *gorm.DB }
+
+// WithContext begins chains with a context, as db.Session(&gorm.Session{NewDB: true, Context: ctx}) does.
+func (p Pool) WithContext(ctx context.Context) *gorm.DB {
+	return session(p.DB, p.Statement.ConnPool, ctx)
+}
+
+// session is a copy of db that begins each chain anew, on a pool or a connection.
+func session(db *gorm.DB, pool gorm.ConnPool, ctx context.Context) *gorm.DB {
+	s := *db
+	s.Error = nil
+	s.Statement = &gorm.Statement{DB: &s, ConnPool: pool, Context: ctx, Clauses: map[string]clause.Clause{}}
+	return &s
+}
+
+// OnOneConnection runs fn on one connection of the pool, which need not be looked for again for each statement.
+func (p Pool) OnOneConnection(ctx context.Context, fn func(*gorm.DB) error) error {
+	pool, err := p.DB.DB()
+	if err != nil {
+		return err
+	}
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	return fn(session(p.DB, conn, ctx))
+}
