@@ -45,6 +45,8 @@ type Config struct {
 
 	// HashMemory is what one password hash takes, in KiB: OWASP's 19 MiB. Only tests choose less.
 	HashMemory uint32 `env:"-"`
+	// StockGORM leaves the plugin of package fastgorm out: the server does the same, only slower. Only tests choose it.
+	StockGORM bool `env:"-"`
 }
 
 // Errors holds one sentence for each wrong variable; each begins with the variable's name and never quotes its value.

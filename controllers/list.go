@@ -12,16 +12,6 @@ import (
 	"healthcare/listing"
 )
 
-// pathID reads the number in a path. What is no number that an id could be does not exist.
-func pathID(c *gin.Context) (int64, error) {
-	s := c.Param("id")
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n <= 0 || strings.Trim(s, "0123456789") != "" {
-		return 0, apierror.ErrNotFound
-	}
-	return n, nil
-}
-
 // queryOf reads the parameters of a list. (URL.Query would drop a pair that holds a semicolon, in silence.)
 func queryOf(c *gin.Context) (url.Values, error) {
 	values, err := url.ParseQuery(c.Request.URL.RawQuery)

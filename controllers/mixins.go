@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -15,6 +16,16 @@ import (
 	"healthcare/middleware"
 	"healthcare/models"
 )
+
+// pathID reads the number in a path. What is no number that an id could be does not exist.
+func pathID(c *gin.Context) (int64, error) {
+	s := c.Param("id")
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n <= 0 || strings.Trim(s, "0123456789") != "" {
+		return 0, apierror.ErrNotFound
+	}
+	return n, nil
+}
 
 // list answers with one page of what find finds.
 func list[T any](c *gin.Context, find func(context.Context, models.Actor, url.Values) (*listing.Page[T], error)) error {

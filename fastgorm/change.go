@@ -44,14 +44,9 @@ func (p *Plugin) delete(db *gorm.DB) {
 // insertRow inserts one struct. It is false if it did nothing, because something about it is not known here.
 func (p *Plugin) insertRow(db *gorm.DB, also *also) bool {
 	stmt := db.Statement
-	s := shape{values: make([]any, 0, 40)}
-	if !isOneStruct(stmt) || !isAutoKey(stmt.Schema) || hasKey(stmt) || len(stmt.Clauses)+len(stmt.Selects)+len(stmt.Omits)+len(stmt.Schema.CreateClauses) > 0 {
-		return false
-	}
-	s.key = append(make([]byte, 0, 256), 'c')
-	s.text(stmt.Table)
+	s := shape{key: make([]byte, 0, 256), values: make([]any, 0, 40)}
 	other, together := p.together(db, also)
-	if !s.row(stmt, stmt.Schema, stmt.ReflectValue, nil) || together && !s.also(stmt, also, other) {
+	if !s.insert(stmt) || together && !s.also(stmt, also, other) {
 		return false
 	}
 	text := p.keep(stmt, s, func() {
@@ -77,22 +72,9 @@ func (p *Plugin) insertRow(db *gorm.DB, also *also) bool {
 // updateRow updates all columns of one struct but those to omit: Select("*").Omit(…).Updates(&row).
 func (p *Plugin) updateRow(db *gorm.DB, also *also) bool {
 	stmt := db.Statement
-	s := shape{values: make([]any, 0, 40)}
-	if stmt.Model != stmt.Dest || !isOneStruct(stmt) || !slices.Equal(stmt.Selects, []string{"*"}) || !softDeleteOnly(stmt.Schema.UpdateClauses) ||
-		len(stmt.Schema.PrimaryFields) != 1 || !hasKey(stmt) {
-		return false
-	}
-	s.key = append(make([]byte, 0, 256), 'u')
-	s.text(stmt.Table)
-	s.flag(stmt.Unscoped)
-	s.texts(stmt.Omits)
+	s := shape{key: make([]byte, 0, 256), values: make([]any, 0, 40)}
 	other, together := p.together(db, also)
-	if !s.assignments(stmt) || !s.clauses(stmt, "WHERE") {
-		return false
-	}
-	id, _ := stmt.Schema.PrioritizedPrimaryField.ValueOf(stmt.Context, stmt.ReflectValue)
-	s.values = append(s.values, id)
-	if together && !s.also(stmt, also, other) {
+	if !s.update(stmt) || together && !s.also(stmt, also, other) {
 		return false
 	}
 	text := p.keep(stmt, s, func() {
@@ -156,6 +138,16 @@ func returned(db *gorm.DB, text string) {
 	}))
 }
 
+// insert adds an insert of one struct.
+func (s *shape) insert(stmt *gorm.Statement) bool {
+	if !isOneStruct(stmt) || !isAutoKey(stmt.Schema) || hasKey(stmt) || len(stmt.Clauses)+len(stmt.Selects)+len(stmt.Omits)+len(stmt.Schema.CreateClauses) > 0 {
+		return false
+	}
+	s.key = append(s.key, 'c')
+	s.text(stmt.Table)
+	return s.row(stmt, stmt.Schema, stmt.ReflectValue, nil)
+}
+
 // row adds the values of a row to insert, but for its key and for those that something else sets, and gives its fields
 // their defaults as GORM does.
 func (s *shape) row(stmt *gorm.Statement, table *schema.Schema, row reflect.Value, but []string) bool {
@@ -186,6 +178,24 @@ func (s *shape) row(stmt *gorm.Statement, table *schema.Schema, row reflect.Valu
 			return false
 		}
 	}
+	return true
+}
+
+// update adds an update of one struct.
+func (s *shape) update(stmt *gorm.Statement) bool {
+	if stmt.Model != stmt.Dest || !isOneStruct(stmt) || !slices.Equal(stmt.Selects, []string{"*"}) || !softDeleteOnly(stmt.Schema.UpdateClauses) ||
+		len(stmt.Schema.PrimaryFields) != 1 || !hasKey(stmt) {
+		return false
+	}
+	s.key = append(s.key, 'u')
+	s.text(stmt.Table)
+	s.flag(stmt.Unscoped)
+	s.texts(stmt.Omits)
+	if !s.assignments(stmt) || !s.clauses(stmt, "WHERE") {
+		return false
+	}
+	id, _ := stmt.Schema.PrioritizedPrimaryField.ValueOf(stmt.Context, stmt.ReflectValue)
+	s.values = append(s.values, id)
 	return true
 }
 

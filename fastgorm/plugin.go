@@ -4,7 +4,7 @@
 // GORM spends most of its time on four things, and the plugin saves each of them by GORM's public extension points:
 //
 //   - It builds the text of a statement anew each time. The plugin keeps the text by the exact shape of the statement's
-//     clauses (shape.go).
+//     clauses (shape.go, clauses.go).
 //   - It scans rows by way of values of its own. The plugin scans straight into the fields of the struct (scan.go).
 //   - On PostgreSQL, database/sql takes as long as the driver. The plugin goes to pgx directly (pgx.go).
 //   - A row that must be stored together with a change (an event in an audit trail) takes a transaction. The clause

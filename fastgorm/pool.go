@@ -13,11 +13,11 @@ type Pool struct{ *gorm.DB }
 
 // WithContext begins chains with a context, as db.Session(&gorm.Session{NewDB: true, Context: ctx}) does.
 func (p Pool) WithContext(ctx context.Context) *gorm.DB {
-	return session(p.DB, p.Statement.ConnPool, ctx)
+	return session(ctx, p.DB, p.Statement.ConnPool)
 }
 
 // session is a copy of db that begins each chain anew, on a pool or a connection.
-func session(db *gorm.DB, pool gorm.ConnPool, ctx context.Context) *gorm.DB {
+func session(ctx context.Context, db *gorm.DB, pool gorm.ConnPool) *gorm.DB {
 	s := *db
 	s.Error = nil
 	s.Statement = &gorm.Statement{DB: &s, ConnPool: pool, Context: ctx, Clauses: map[string]clause.Clause{}}
@@ -35,5 +35,5 @@ func (p Pool) OnOneConnection(ctx context.Context, fn func(*gorm.DB) error) erro
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	return fn(session(p.DB, conn, ctx))
+	return fn(session(ctx, p.DB, conn))
 }

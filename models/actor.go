@@ -1,6 +1,10 @@
 package models
 
-import "gorm.io/gorm"
+import (
+	"time"
+
+	"gorm.io/gorm"
+)
 
 // Actor is who asks: an account, and the request that it asks with.
 type Actor struct {
@@ -29,3 +33,20 @@ func (a Actor) owns(column string) scope {
 
 // everything is the scope that leaves nothing out.
 func everything(q *gorm.DB) *gorm.DB { return q }
+
+// event is something that the actor does.
+func (a Actor) event(at time.Time, action string, about Subject) Event {
+	e := Event{At: at, Action: action, Object: about.Object, Address: a.Address, Outcome: outcomeOK, RequestID: a.RequestID}
+	if a.ID != 0 {
+		e.UserID = &a.ID
+	}
+	if about.ID != 0 {
+		e.ObjectID = &about.ID
+	}
+	if about.PatientID != 0 {
+		e.PatientID = &about.PatientID
+	} else if about.Object == objectPatient {
+		e.PatientID = e.ObjectID
+	}
+	return e
+}

@@ -70,35 +70,6 @@ type Subject struct {
 // subject is a row that events are about.
 type subject interface{ subject() Subject }
 
-// event is something that the actor does.
-func (a Actor) event(at time.Time, action string, about Subject) Event {
-	e := Event{At: at, Action: action, Object: about.Object, Address: a.Address, Outcome: outcomeOK, RequestID: a.RequestID}
-	if a.ID != 0 {
-		e.UserID = &a.ID
-	}
-	if about.ID != 0 {
-		e.ObjectID = &about.ID
-	}
-	if about.PatientID != 0 {
-		e.PatientID = &about.PatientID
-	} else if about.Object == objectPatient {
-		e.PatientID = e.ObjectID
-	}
-	return e
-}
-
-// event is the clause that stores the event of a change together with the change of row:
-//
-//	tx.Clauses(tx.event(ActionCreate, &p, changes)).Create(&p)
-func (tx *Tx) event(action string, row subject, changes Changes) clause.Expression {
-	e := tx.By.event(tx.Now, action, row.subject())
-	e.Changes = changes
-	if e.Object == objectPatient {
-		return fastgorm.Also(&e, "object_id", "patient_id")
-	}
-	return fastgorm.Also(&e, "object_id")
-}
-
 // refuseWithoutEvent is a GORM callback. It makes it impossible to change a row that events are about and to forget the
 // event. Columns that no client sees may change without one, by UpdateColumn.
 func refuseWithoutEvent(db *gorm.DB) {

@@ -1,8 +1,14 @@
 package models
 
 import (
+	"errors"
 	"reflect"
+	"regexp"
+	"strings"
 	"sync"
+	"time"
+
+	"github.com/go-playground/validator/v10"
 
 	"healthcare/apierror"
 )
@@ -26,6 +32,76 @@ func (bind Bind[T]) Read() (T, error) {
 	var in T
 	err := bind.Validated(&in).Err()
 	return in, err
+}
+
+var validate = newValidator()
+
+func newValidator() *validator.Validate {
+	v := validator.New(validator.WithRequiredStructEnabled())
+	v.RegisterTagNameFunc(func(f reflect.StructField) string { return f.Tag.Get("json") })
+	for tag, ok := range map[string]func(string) bool{
+		"day":      func(s string) bool { _, err := time.Parse(time.DateOnly, s); return err == nil },
+		"born":     born,
+		"phone":    regexp.MustCompile(`^[0-9 +\-().x/]*$`).MatchString,
+		"username": regexp.MustCompile(`^[\p{L}\p{M}\p{N}.+\-_]*$`).MatchString,
+	} {
+		err := v.RegisterValidation(tag, func(fl validator.FieldLevel) bool { return ok(fl.Field().String()) })
+		if err != nil {
+			panic(err)
+		}
+	}
+	return v
+}
+
+// born accepts days from 1900 to today, wherever on earth today is furthest (UTC+14).
+func born(day string) bool {
+	return day >= "1900-01-01" && day <= time.Now().UTC().Add(14*time.Hour).Format(time.DateOnly)
+}
+
+// Validate checks the `validate` tags of a struct and returns what is wrong, in DRF's words.
+func Validate(in any) apierror.Fields {
+	errs := apierror.Fields{}
+	var failed validator.ValidationErrors
+	if errors.As(validate.Struct(in), &failed) {
+		for _, f := range failed {
+			errs.Add(f.Field(), sentence(f))
+		}
+	}
+	return errs
+}
+
+func sentence(f validator.FieldError) string {
+	isText := f.Kind() == reflect.String
+	switch f.Tag() {
+	case "required":
+		if isText {
+			return "This field may not be blank."
+		}
+		return "This field is required."
+	case "max":
+		if isText {
+			return "Ensure this field has no more than " + f.Param() + " characters."
+		}
+		return "Ensure this value is less than or equal to " + f.Param() + "."
+	case "min":
+		if isText {
+			return "Ensure this field has at least " + f.Param() + " characters."
+		}
+		return "Ensure this value is greater than or equal to " + f.Param() + "."
+	case "oneof":
+		return "Not a valid choice. Use one of: " + strings.ReplaceAll(f.Param(), " ", ", ") + "."
+	case "email":
+		return "Enter a valid email address."
+	case "day":
+		return "Date has wrong format. Use one of these formats instead: YYYY-MM-DD."
+	case "born":
+		return "Ensure this date is not before 1900-01-01 and not in the future."
+	case "phone":
+		return "Enter a valid phone number: digits, spaces and + - ( ) . x / only."
+	case "username":
+		return "Enter a valid username: letters, digits and . + - _ only."
+	}
+	return "Invalid value."
 }
 
 // JSONFields maps the JSON names of a struct's fields, those of embedded structs included.

@@ -5,7 +5,10 @@ import (
 	"maps"
 	"time"
 
+	"gorm.io/gorm/clause"
+
 	"healthcare/apierror"
+	"healthcare/fastgorm"
 )
 
 // record is a row that clients create, change, delete and restore: a patient or a doctor.
@@ -92,26 +95,23 @@ func lockRow[T any, R record[T]](tx *Tx, action string, id int64, visible scope)
 	return row, tx.By.checkIfMatch(row.ETag())
 }
 
-// remove is how a client deletes a row: it is hidden, together with its assignments. Nothing is ever erased. Allowed may
+// remove is how a client deletes a row: it is hidden, together with whatever rest hides. Nothing is ever erased. Rest may
 // still refuse.
-func remove[T any, R record[T]](ctx context.Context, db *DB, by Actor, id int64, visible scope, allowed func(tx *Tx) error) error {
+func remove[T any, R record[T]](ctx context.Context, db *DB, by Actor, id int64, visible scope, rest func(*Tx, Subject) error) error {
 	return db.Write(ctx, by, func(tx *Tx) error {
 		row, err := lockRow[T, R](tx, ActionDelete, id, visible)
 		if err != nil {
 			return err
 		}
-		if err := allowed(tx); err != nil {
-			return err
-		}
 		if err := tx.Clauses(tx.event(ActionDelete, row, noChanges)).Delete(row).Error; err != nil {
 			return err
 		}
-		return tx.removeMappings(row.subject())
+		return rest(tx, row.subject())
 	})
 }
 
-// restore undoes remove, for staff.
-func restore[T any, R record[T]](ctx context.Context, db *DB, by Actor, id int64) (R, error) {
+// restore undoes remove, for staff. Rest brings back what went with the row.
+func restore[T any, R record[T]](ctx context.Context, db *DB, by Actor, id int64, rest func(*Tx, Subject) error) (R, error) {
 	if !by.IsStaff {
 		return nil, apierror.ErrForbidden
 	}
@@ -128,10 +128,30 @@ func restore[T any, R record[T]](ctx context.Context, db *DB, by Actor, id int64
 		if back.Error != nil {
 			return apierror.ConflictIfDuplicate(back.Error, row.whenDuplicate())
 		}
-		return tx.restoreMappings(row.subject())
+		return rest(tx, row.subject())
 	})
 	if err == nil && !restored {
 		err = db.auditRead(by, row)
 	}
 	return row, err
+}
+
+// checkIfMatch refuses to change a row of which the client knows another version.
+func (a Actor) checkIfMatch(etag string) error {
+	if a.IfMatch == "" || Matches(a.IfMatch, etag) {
+		return nil
+	}
+	return &apierror.Error{Code: apierror.PreconditionFailed, Detail: "Somebody else has changed this meanwhile. Get it again, then repeat your change."}
+}
+
+// event is the clause that stores the event of a change together with the change of row:
+//
+//	tx.Clauses(tx.event(ActionCreate, &p, changes)).Create(&p)
+func (tx *Tx) event(action string, row subject, changes Changes) clause.Expression {
+	e := tx.By.event(tx.Now, action, row.subject())
+	e.Changes = changes
+	if e.Object == objectPatient {
+		return fastgorm.Also(&e, "object_id", "patient_id")
+	}
+	return fastgorm.Also(&e, "object_id")
 }

@@ -117,7 +117,7 @@ func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
 	pool.SetMaxOpenConns(cfg.MaxConns)
 	pool.SetMaxIdleConns(cfg.MaxIdle)
 	pool.SetConnMaxLifetime(time.Hour)
-	if db.read, err = openGORM(postgres.New(postgres.Config{Conn: pool})); err != nil {
+	if db.read, err = openGORM(postgres.New(postgres.Config{Conn: pool}), cfg); err != nil {
 		return errors.Join(fmt.Errorf("PostgreSQL cannot be reached: %w", err), pool.Close())
 	}
 	db.write = db.read
@@ -155,14 +155,14 @@ func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := migrateSQLite(ctx, path); err != nil {
+	if err := migrateSQLite(ctx, path, cfg); err != nil {
 		return err
 	}
 	wait := min(sqliteWait, cfg.RequestTimeout)
-	if db.write, err = openGORM(sqlite.Open(sqliteDSN(path, wait, sqliteWriter))); err != nil {
+	if db.write, err = openGORM(sqlite.Open(sqliteDSN(path, wait, sqliteWriter)), cfg); err != nil {
 		return err
 	}
-	if db.read, err = openGORM(sqlite.Open(sqliteDSN(path, wait, sqliteReader))); err != nil {
+	if db.read, err = openGORM(sqlite.Open(sqliteDSN(path, wait, sqliteReader)), cfg); err != nil {
 		return err
 	}
 	limitPool(db.write, 1)
@@ -178,7 +178,7 @@ func limitPool(g fastgorm.Pool, n int) {
 	}
 }
 
-func openGORM(dialector gorm.Dialector) (fastgorm.Pool, error) {
+func openGORM(dialector gorm.Dialector, cfg *config.Config) (fastgorm.Pool, error) {
 	g, err := gorm.Open(dialector, &gorm.Config{
 		Logger:                 logger.Discard, // GORM's would print values, which are personal data
 		NowFunc:                now,
@@ -189,7 +189,7 @@ func openGORM(dialector gorm.Dialector) (fastgorm.Pool, error) {
 	}
 	callback := g.Callback()
 	return fastgorm.Pool{DB: g}, errors.Join(
-		g.Use(&fastgorm.Plugin{}),
+		g.Use(&fastgorm.Plugin{Off: cfg.StockGORM}),
 		callback.Create().Before("gorm:before_create").Register("models:event", refuseWithoutEvent),
 		callback.Update().Before("gorm:setup_reflect_value").Register("models:event", refuseWithoutEvent),
 		callback.Delete().Before("gorm:before_delete").Register("models:event", refuseWithoutEvent),

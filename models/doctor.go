@@ -103,22 +103,24 @@ func (db *DB) UpdateDoctor(ctx context.Context, by Actor, id int64, bind Bind[Do
 // DeleteDoctor hides a doctor together with its assignments. While other accounts' patients are among those, only staff
 // may do so.
 func (db *DB) DeleteDoctor(ctx context.Context, by Actor, id int64) error {
-	return remove[Doctor](ctx, db, by, id, everything, func(tx *Tx) error {
-		if by.IsStaff {
-			return nil
+	return remove[Doctor](ctx, db, by, id, everything, func(tx *Tx, doctor Subject) error {
+		if !by.IsStaff {
+			var others int64
+			err := tx.Model(&Mapping{}).Where("doctor_id = ? AND owner_id <> ?", id, by.ID).Limit(1).Count(&others).Error
+			if err != nil {
+				return err
+			}
+			if others > 0 {
+				return &apierror.Error{Code: apierror.Conflict, Detail: "This doctor is assigned to patients of other accounts. Only staff can delete it."}
+			}
 		}
-		var others int64
-		err := tx.Model(&Mapping{}).Where("doctor_id = ? AND owner_id <> ?", id, by.ID).Limit(1).Count(&others).Error
-		if err == nil && others > 0 {
-			err = &apierror.Error{Code: apierror.Conflict, Detail: "This doctor is assigned to patients of other accounts. Only staff can delete it."}
-		}
-		return err
+		return tx.removeMappings(doctor)
 	})
 }
 
 // RestoreDoctor undoes a deletion, with the assignments that went with it. It is for staff.
 func (db *DB) RestoreDoctor(ctx context.Context, by Actor, id int64) (*Doctor, error) {
-	return restore[Doctor](ctx, db, by, id)
+	return restore[Doctor](ctx, db, by, id, (*Tx).restoreMappings)
 }
 
 // checkLicense adds a taken licence number to what is wrong. The unique index decides; this only gives the client all

@@ -3,8 +3,6 @@ package models
 import (
 	"strconv"
 	"strings"
-
-	"healthcare/apierror"
 )
 
 // ETag spells a version as an entity tag (RFC 9110, section 8.8.3).
@@ -20,12 +18,4 @@ func Matches(header, etag string) bool {
 		}
 	}
 	return false
-}
-
-// checkIfMatch refuses to change a row of which the client knows another version.
-func (a Actor) checkIfMatch(etag string) error {
-	if a.IfMatch == "" || Matches(a.IfMatch, etag) {
-		return nil
-	}
-	return &apierror.Error{Code: apierror.PreconditionFailed, Detail: "Somebody else has changed this meanwhile. Get it again, then repeat your change."}
 }

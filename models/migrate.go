@@ -7,6 +7,8 @@ import (
 
 	"github.com/glebarez/sqlite"
 	"gorm.io/gorm"
+
+	"healthcare/config"
 )
 
 // migrationLock is the key of PostgreSQL's advisory lock that one instance at a time migrates under.
@@ -33,8 +35,8 @@ func migratePostgres(ctx context.Context, g *gorm.DB) error {
 
 // migrateSQLite uses a connection of its own without foreign keys: SQLite changes a table by building a new one,
 // and dropping the old one would otherwise count as deleting its rows. The references are checked afterwards.
-func migrateSQLite(ctx context.Context, path string) (err error) {
-	one, err := openGORM(sqlite.Open(sqliteDSN(path, sqliteWait, "")))
+func migrateSQLite(ctx context.Context, path string, cfg *config.Config) (err error) {
+	one, err := openGORM(sqlite.Open(sqliteDSN(path, sqliteWait, "")), cfg)
 	if err != nil {
 		return err
 	}

@@ -142,12 +142,12 @@ func (tx *Tx) handOver(p *Patient, owner int64, errs apierror.Fields) error {
 
 // DeletePatient hides a patient together with its assignments.
 func (db *DB) DeletePatient(ctx context.Context, by Actor, id int64) error {
-	return remove[Patient](ctx, db, by, id, by.owns("created_by"), func(*Tx) error { return nil })
+	return remove[Patient](ctx, db, by, id, by.owns("created_by"), (*Tx).removeMappings)
 }
 
 // RestorePatient undoes a deletion, with the assignments that went with it. It is for staff.
 func (db *DB) RestorePatient(ctx context.Context, by Actor, id int64) (*Patient, error) {
-	return restore[Patient](ctx, db, by, id)
+	return restore[Patient](ctx, db, by, id, (*Tx).restoreMappings)
 }
 
 // ETag is the patient's version as an entity tag.

@@ -126,6 +126,7 @@ func BaseConfig(database string) *config.Config {
 		panic(err)
 	}
 	cfg.HashMemory = 64
+	cfg.StockGORM = os.Getenv("STOCK_GORM") != "" // which runs all tests without the plugin
 	return cfg
 }
 

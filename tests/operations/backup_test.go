@@ -185,9 +185,9 @@ func kindOf(api *kit.API) string {
 	return "sqlite"
 }
 
-func manifestOf(t *testing.T, backup []byte) []byte {
+func manifestOf(t *testing.T, file []byte) []byte {
 	t.Helper()
-	return unzipped(t, backup)["manifest.json"]
+	return unzipped(t, file)["manifest.json"]
 }
 
 func unzipped(t *testing.T, content []byte) map[string][]byte {
