@@ -18,30 +18,43 @@ import (
 //
 // On PostgreSQL both are one statement for most structs, and need no transaction around it. Where they need one and there
 // is none, nothing is stored and the error is ErrNeedsTransaction. Where a change meets no row, the other is not stored either. Row may be a slice if there are no keys.
-func Also(row any, keys ...string) clause.Expression { return &also{row, keys} }
+func Also(row any, keys ...string) *AlsoClause { return &AlsoClause{row: row, keys: keys} }
 
-type also struct {
+// AlsoClause is what Also returns.
+type AlsoClause struct {
 	row  any
 	keys []string
+	only *clause.Expr // see If
 }
+
+// If makes the change only if a condition holds, which the database finds out in the same statement. Where it does not
+// hold, Create fails with ErrNotStored, and Updates affects no row. Without the plugin, and where a transaction is needed
+// anyway, use the transaction to find out: the error is ErrNeedsTransaction.
+func (a *AlsoClause) If(condition string, args ...any) *AlsoClause {
+	a.only = &clause.Expr{SQL: condition, Vars: args}
+	return a
+}
+
+// ErrNotStored says that the condition of If did not hold.
+var ErrNotStored = errors.New("fastgorm: the condition of the change does not hold")
 
 const alsoKey = name + ":also"
 
 // Build writes nothing: this is no condition.
-func (*also) Build(clause.Builder) {}
+func (*AlsoClause) Build(clause.Builder) {}
 
 // ModifyStatement lets the callbacks find the row.
-func (a *also) ModifyStatement(stmt *gorm.Statement) { stmt.Settings.Store(alsoKey, a) }
+func (a *AlsoClause) ModifyStatement(stmt *gorm.Statement) { stmt.Settings.Store(alsoKey, a) }
 
 // HasAlso tells whether a statement stores one more row.
 func HasAlso(stmt *gorm.Statement) bool { return alsoOf(stmt) != nil }
 
-func alsoOf(stmt *gorm.Statement) *also {
+func alsoOf(stmt *gorm.Statement) *AlsoClause {
 	a, ok := stmt.Settings.Load(alsoKey)
 	if !ok {
 		return nil
 	}
-	return a.(*also)
+	return a.(*AlsoClause)
 }
 
 // ErrNeedsTransaction says that a change and its Also must be made in a transaction.
@@ -53,8 +66,8 @@ func isAutoKey(s *schema.Schema) bool {
 }
 
 // mustBeIn refuses to store a row in a statement of its own that a crash could part from the change.
-func (a *also) mustBeIn(db *gorm.DB) bool {
-	if _, ok := db.Statement.ConnPool.(gorm.TxCommitter); a != nil && !ok && db.Error == nil {
+func (a *AlsoClause) mustBeIn(db *gorm.DB) bool {
+	if _, ok := db.Statement.ConnPool.(gorm.TxCommitter); a != nil && (!ok || a.only != nil) && db.Error == nil {
 		_ = db.AddError(ErrNeedsTransaction)
 		return false
 	}
@@ -62,7 +75,7 @@ func (a *also) mustBeIn(db *gorm.DB) bool {
 }
 
 // store stores the row after the change, in the same transaction.
-func (p *Plugin) storeAlso(db *gorm.DB, a *also) {
+func (p *Plugin) storeAlso(db *gorm.DB, a *AlsoClause) {
 	if a == nil || db.Error != nil || db.DryRun || db.RowsAffected == 0 {
 		return
 	}
@@ -84,7 +97,7 @@ func (p *Plugin) storeAlso(db *gorm.DB, a *also) {
 const batchSize = 500
 
 // also adds the insert of one more row. It is false if the row is a slice, or if the plugin does not know a type.
-func (s *shape) also(stmt *gorm.Statement, a *also, other *schema.Schema) bool {
+func (s *shape) also(stmt *gorm.Statement, a *AlsoClause, other *schema.Schema) bool {
 	row := reflect.ValueOf(a.row)
 	if len(a.keys) == 0 || row.Kind() != reflect.Pointer || row.Elem().Kind() != reflect.Struct || !isAutoKey(other) {
 		return false
@@ -98,7 +111,7 @@ func (s *shape) also(stmt *gorm.Statement, a *also, other *schema.Schema) bool {
 // buildAlso makes one statement of the change that is built and the insert of one more row:
 //
 //	WITH changed AS (INSERT INTO patients … RETURNING id) INSERT INTO events (at, …, object_id) SELECT $9, …, changed.id FROM changed
-func buildAlso(stmt *gorm.Statement, a *also, other *schema.Schema) {
+func buildAlso(stmt *gorm.Statement, a *AlsoClause, other *schema.Schema) {
 	key := stmt.Quote(stmt.Schema.PrioritizedPrimaryField.DBName)
 	change := stmt.SQL.String()
 	if !strings.Contains(change, " RETURNING ") {

@@ -42,11 +42,11 @@ func (p *Plugin) delete(db *gorm.DB) {
 }
 
 // insertRow inserts one struct. It is false if it did nothing, because something about it is not known here.
-func (p *Plugin) insertRow(db *gorm.DB, also *also) bool {
+func (p *Plugin) insertRow(db *gorm.DB, also *AlsoClause) bool {
 	stmt := db.Statement
 	s := shape{key: make([]byte, 0, 256), values: make([]any, 0, 40)}
 	other, together := p.together(db, also)
-	if !s.insert(stmt) || together && !s.also(stmt, also, other) {
+	if !s.insert(stmt) || together && (!s.only(also.only) || !s.also(stmt, also, other)) {
 		return false
 	}
 	text := p.keep(stmt, s, func() {
@@ -54,6 +54,11 @@ func (p *Plugin) insertRow(db *gorm.DB, also *also) bool {
 		stmt.AddClause(clause.Returning{Columns: []clause.Column{{Name: stmt.Schema.PrioritizedPrimaryField.DBName}}})
 		stmt.AddClause(clause.Insert{})
 		stmt.AddClause(callbacks.ConvertToCreateValues(stmt))
+		if together && also.only != nil {
+			values := stmt.Clauses["VALUES"]
+			values.Builder = func(c clause.Clause, b clause.Builder) { buildSelect(c.Expression.(clause.Values), also.only, b) }
+			stmt.Clauses["VALUES"] = values
+		}
 		stmt.Build(stmt.BuildClauses...)
 		if together {
 			buildAlso(stmt, also, other)
@@ -63,6 +68,9 @@ func (p *Plugin) insertRow(db *gorm.DB, also *also) bool {
 		return true
 	}
 	returned(db, text)
+	if db.Error == nil && db.RowsAffected == 0 {
+		_ = db.AddError(ErrNotStored)
+	}
 	if !together {
 		p.storeAlso(db, also)
 	}
@@ -70,10 +78,13 @@ func (p *Plugin) insertRow(db *gorm.DB, also *also) bool {
 }
 
 // updateRow updates all columns of one struct but those to omit: Select("*").Omit(…).Updates(&row).
-func (p *Plugin) updateRow(db *gorm.DB, also *also) bool {
+func (p *Plugin) updateRow(db *gorm.DB, also *AlsoClause) bool {
 	stmt := db.Statement
 	s := shape{key: make([]byte, 0, 256), values: make([]any, 0, 40)}
 	other, together := p.together(db, also)
+	if together && also.only != nil {
+		stmt.AddClause(clause.Where{Exprs: []clause.Expression{*also.only}})
+	}
 	if !s.update(stmt) || together && !s.also(stmt, also, other) {
 		return false
 	}
@@ -105,7 +116,7 @@ func (p *Plugin) updateRow(db *gorm.DB, also *also) bool {
 }
 
 // together is the schema of the row to store with a change, if both can be one statement.
-func (p *Plugin) together(db *gorm.DB, a *also) (*schema.Schema, bool) {
+func (p *Plugin) together(db *gorm.DB, a *AlsoClause) (*schema.Schema, bool) {
 	if a == nil || db.Name() != "postgres" {
 		return nil, false
 	}
@@ -146,6 +157,30 @@ func (s *shape) insert(stmt *gorm.Statement) bool {
 	s.key = append(s.key, 'c')
 	s.text(stmt.Table)
 	return s.row(stmt, stmt.Schema, stmt.ReflectValue, nil)
+}
+
+// only adds the condition of an insert.
+func (s *shape) only(condition *clause.Expr) bool {
+	if condition == nil {
+		return true
+	}
+	s.key = append(s.key, '?')
+	return s.expression(*condition)
+}
+
+// buildSelect writes (columns) SELECT values WHERE condition, in the place of (columns) VALUES (values).
+func buildSelect(values clause.Values, condition *clause.Expr, b clause.Builder) {
+	_ = b.WriteByte('(')
+	for i, column := range values.Columns {
+		if i > 0 {
+			_ = b.WriteByte(',')
+		}
+		b.WriteQuoted(column)
+	}
+	_, _ = b.WriteString(") SELECT ")
+	b.AddVar(b, values.Values[0]...)
+	_, _ = b.WriteString(" WHERE ")
+	condition.Build(b)
 }
 
 // row adds the values of a row to insert, but for its key and for those that something else sets, and gives its fields

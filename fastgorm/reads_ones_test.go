@@ -51,6 +51,10 @@ var ones = []read{
 		rows := m.rows(n, 4)
 		return rows, db.Order(m.key).Limit(n + 3).Find(rows)
 	}},
+	{"find some columns into a slice that holds something", func(db *gorm.DB, m table, n int) (any, *gorm.DB) {
+		rows := m.rows(n, 4)
+		return rows, db.Select(m.key).Order(m.key).Limit(n + 3).Find(rows)
+	}},
 	{"find into pointers", func(db *gorm.DB, m table, n int) (any, *gorm.DB) {
 		rows := reflect.New(reflect.SliceOf(reflect.PointerTo(m.typ()))).Interface()
 		return rows, db.Order(m.key).Where(m.number+" > ?", n).Find(rows)

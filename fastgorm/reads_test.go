@@ -40,6 +40,15 @@ var lists = []read{
 	{"an or first", list(func(db *gorm.DB, m table, n int) *gorm.DB {
 		return db.Or(m.number+" > ?", n+3).Or(m.text+" = ?", word(n))
 	})},
+	{"an or before a condition", list(func(db *gorm.DB, m table, n int) *gorm.DB {
+		return db.Or(m.number+" = ?", n).Where(m.text+" <> ?", word(n+1))
+	})},
+	{"a clause.And", list(func(db *gorm.DB, m table, n int) *gorm.DB {
+		return db.Where(clause.And(clause.Eq{Column: m.number, Value: n}, clause.And(clause.Eq{Column: m.text, Value: word(n)}, clause.Eq{Column: m.number, Value: n})))
+	})},
+	{"a clause.Or", list(func(db *gorm.DB, m table, n int) *gorm.DB {
+		return db.Where(clause.And(clause.Eq{Column: m.number, Value: n}, clause.Or(clause.Eq{Column: m.text, Value: word(n)}, clause.Eq{Column: m.number, Value: n})))
+	})},
 	{"a group", list(func(db *gorm.DB, m table, n int) *gorm.DB {
 		return db.Where(db.Where(m.number+" = ?", n).Or(m.text+" = ?", word(n+2))).Where(m.time+" < ?", at(n+3))
 	})},

@@ -98,3 +98,34 @@ func TestManyGoroutinesStoreRowsThatDoNotMix(t *testing.T) {
 		all.Wait()
 	})
 }
+
+func TestAPoolIsAnotherWayToBeginTheSameChains(t *testing.T) {
+	onBoth(t, func(t *testing.T, p *pair) {
+		pool := fastgorm.Pool{DB: p.fast}
+		onPool := &pair{stock: p.stock, fast: pool.WithContext(t.Context())}
+		for _, m := range tables[4:7] {
+			for n := range 2 {
+				for _, r := range append(lists, ones...) {
+					onPool.compare(t, m.name+", "+r.name, func(db *gorm.DB) (any, *gorm.DB) { return r.run(db, m, n) })
+					want := attempt(p.stock, func(db *gorm.DB) (any, *gorm.DB) { return r.run(db, m, n) })
+					require.NoError(t, pool.OnOneConnection(t.Context(), func(one *gorm.DB) error {
+						assert.Equal(t, want, attempt(one, func(db *gorm.DB) (any, *gorm.DB) { return r.run(db, m, n) }), m.name+", on one connection, "+r.name)
+						return nil
+					}))
+				}
+				for _, w := range writes {
+					onPool.compare(t, m.name+", "+w.name, func(db *gorm.DB) (any, *gorm.DB) { return w.run(db, m, n) })
+				}
+			}
+		}
+		p.compareTables(t, "by a pool")
+		assert.Zero(t, inUse(t, p.fast), "every connection was given back")
+	})
+}
+
+func inUse(t *testing.T, db *gorm.DB) int {
+	t.Helper()
+	pool, err := db.DB()
+	require.NoError(t, err)
+	return pool.Stats().InUse
+}

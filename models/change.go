@@ -150,8 +150,12 @@ func (a Actor) checkIfMatch(etag string) error {
 func (tx *Tx) event(action string, row subject, changes Changes) clause.Expression {
 	e := tx.By.event(tx.Now, action, row.subject())
 	e.Changes = changes
+	also := fastgorm.Also(&e, "object_id")
 	if e.Object == objectPatient {
-		return fastgorm.Also(&e, "object_id", "patient_id")
+		also = fastgorm.Also(&e, "object_id", "patient_id")
 	}
-	return fastgorm.Also(&e, "object_id")
+	if tx.alone && tx.By.SessionID != 0 {
+		also.If(actorMay, tx.By.SessionID, tx.By.ID, tx.By.IsStaff)
+	}
+	return also
 }

@@ -200,7 +200,7 @@ func (db *DB) ChangePassword(ctx context.Context, by Actor, bind Bind[PasswordCh
 	if err != nil {
 		return err
 	}
-	err = db.revoke(ctx, by, func(tx *Tx) error {
+	err = db.revoke(ctx, by, "login "+accountOf(by.ID), func(tx *Tx) error {
 		if err := tx.loginSucceeded(u); err != nil {
 			return err
 		}

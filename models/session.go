@@ -119,6 +119,9 @@ func (db *DB) Refresh(ctx context.Context, by Actor, bind Bind[RefreshRequest]) 
 			}
 		case db.refreshGrace == 0 || tx.Now.Sub(*t.SpentAt) >= db.refreshGrace: // the other's clock may be ahead
 			reused = true
+			if err := tx.lockAccount(s.UserID); err != nil {
+				return err
+			}
 			return tx.endSessions("id = ?", t.SessionID)
 		}
 		out = &SignIn{User: *s.User, SessionID: t.SessionID, Refresh: next}
@@ -155,19 +158,46 @@ func (tx *Tx) rotate(t *RefreshToken, next string, ttl time.Duration) error {
 // the account is disabled.
 func (db *DB) SessionUser(ctx context.Context, session, user int64) (*User, error) {
 	var u User
-	err := db.read.WithContext(ctx).Joins("JOIN sessions ON sessions.user_id = users.id").
-		Where("sessions.id = ? AND sessions.ended_at IS NULL AND users.id = ? AND users.is_active", session, user).Take(&u).Error
+	err := db.read.WithContext(ctx).Scopes(ofSession(session, user)).Take(&u).Error
 	return &u, apierror.FromDatabase(err)
+}
+
+// ofSession is the scope of the account of a session that goes on, if it is active.
+func ofSession(session, user int64) scope {
+	return func(q *gorm.DB) *gorm.DB {
+		return q.Joins("JOIN sessions ON sessions.user_id = users.id").
+			Where("sessions.id = ? AND sessions.ended_at IS NULL AND users.id = ? AND users.is_active", session, user)
+	}
 }
 
 // Revocations counts what has ended sessions or changed accounts through this instance. What was known of an account
 // before is to be forgotten when it has grown.
 func (db *DB) Revocations() int64 { return db.revocations.Load() }
 
-// revoke is Write for what ends sessions or changes accounts.
-func (db *DB) revoke(ctx context.Context, by Actor, fn func(tx *Tx) error) error {
+// revoke is Write for what ends sessions or changes accounts. It waits for the writes of the actor's account that are
+// under way, and those that come after it see what it did. What it serializes, if anything, it does before it locks the
+// account, as everybody does.
+func (db *DB) revoke(ctx context.Context, by Actor, serialize string, fn func(tx *Tx) error) error {
 	defer db.revocations.Add(1)
-	return db.Write(ctx, by, fn)
+	check := func(tx *Tx) error {
+		if serialize != "" {
+			if err := tx.serialize(serialize); err != nil {
+				return err
+			}
+		}
+		if by.ID != 0 {
+			if err := tx.lockAccount(by.ID); err != nil {
+				return err
+			}
+		}
+		return tx.checkActor()
+	}
+	return db.writeAfter(ctx, by, check, fn)
+}
+
+// lockAccount keeps an account's writes waiting until the transaction ends.
+func (tx *Tx) lockAccount(id int64) error {
+	return tx.Scopes(tx.forUpdate).Select("id").Take(&User{}, id).Error
 }
 
 var sessionList = listing.List{
@@ -194,7 +224,7 @@ func (db *DB) Sessions(ctx context.Context, by Actor, values url.Values) (*listi
 
 // EndSession signs the actor's account out of one of its sessions.
 func (db *DB) EndSession(ctx context.Context, by Actor, id int64) error {
-	return db.revoke(ctx, by, func(tx *Tx) error {
+	return db.revoke(ctx, by, "", func(tx *Tx) error {
 		var s Session
 		if err := tx.Scopes(tx.forUpdate).Where("user_id = ? AND ended_at IS NULL", by.ID).Take(&s, id).Error; err != nil {
 			return err

@@ -55,10 +55,7 @@ func (db *DB) UpdateUser(ctx context.Context, by Actor, id int64, bind Bind[Stan
 		return nil, apierror.ErrForbidden
 	}
 	var u User
-	err := db.revoke(ctx, by, func(tx *Tx) error {
-		if err := tx.serialize("staff"); err != nil {
-			return err
-		}
+	err := db.revoke(ctx, by, "staff", func(tx *Tx) error {
 		u = User{}
 		if err := tx.Scopes(tx.forUpdate).Take(&u, id).Error; err != nil {
 			return err
@@ -127,8 +124,11 @@ func (db *DB) SetPassword(ctx context.Context, username, password string) error 
 	if err != nil {
 		return err
 	}
-	return db.revoke(ctx, Actor{}, func(tx *Tx) error {
+	return db.revoke(ctx, Actor{}, "", func(tx *Tx) error {
 		if err := tx.liftLocks(u.ID); err != nil {
+			return err
+		}
+		if err := tx.lockAccount(u.ID); err != nil {
 			return err
 		}
 		if err := tx.setPassword(u.ID, hash); err != nil {

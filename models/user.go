@@ -97,7 +97,7 @@ func addIfTaken(q *gorm.DB, self int64, in UserFields, errs apierror.Fields) err
 // UpdateProfile changes the actor's own account.
 func (db *DB) UpdateProfile(ctx context.Context, by Actor, bind Bind[ProfileFields]) (*User, error) {
 	var u User
-	err := db.revoke(ctx, by, func(tx *Tx) error {
+	err := db.revoke(ctx, by, "", func(tx *Tx) error {
 		u = User{}
 		if err := tx.Scopes(tx.forUpdate).Take(&u, by.ID).Error; err != nil {
 			return err

@@ -18,20 +18,32 @@ type Tx struct {
 	By  Actor
 	Now time.Time
 
-	refused *Event // is audited if the transaction fails
-	alone   bool   // see WriteAlone
+	refused      *Event // is audited if the transaction fails
+	alone        bool   // see WriteAlone
+	actorChanged bool   // what this process knows of the actor is wrong, see checkActor
 }
 
 // Write runs fn in a transaction. Every change to the data passes here, and nothing of it is kept unless all of it is.
 // (Only the events of reads pass by, see storeEvents.) The error may be shown to a client.
 //
+// What this process knows of the actor may be some seconds old. So a write first reads it again, in its own transaction,
+// and keeps it as it is until the end: see checkActor.
+//
 // fn runs again if the transaction failed because of others, so it must build what it stores itself. On SQLite it shares
 // its transaction with other requests, see fastgorm.Group.
 func (db *DB) Write(ctx context.Context, by Actor, fn func(tx *Tx) error) error {
+	return db.writeAfter(ctx, by, (*Tx).checkActor, fn)
+}
+
+// writeAfter is Write with a check of the actor of its own.
+func (db *DB) writeAfter(ctx context.Context, by Actor, check, fn func(tx *Tx) error) error {
 	for try := 1; ; try++ {
 		var tx *Tx
 		err := db.transaction(ctx, func(g *gorm.DB) error {
 			tx = &Tx{DB: g, By: by, Now: now()}
+			if err := check(tx); err != nil {
+				return err
+			}
 			return fn(tx)
 		})
 		if apierror.SQLiteCode(err) != 0 {
@@ -63,8 +75,8 @@ func (db *DB) WriteAlone(ctx context.Context, by Actor, fn func(tx *Tx) error) e
 				tx = &Tx{DB: g, By: by, Now: now(), alone: true}
 				return fn(tx)
 			})
-			if errors.Is(err, fastgorm.ErrNeedsTransaction) {
-				break
+			if errors.Is(err, fastgorm.ErrNeedsTransaction) || errors.Is(err, fastgorm.ErrNotStored) {
+				break // Write finds out what is wrong with the actor
 			}
 			if !errors.Is(err, errStale) && !apierror.IsRetryable(err) {
 				return db.finish(tx, err)
@@ -86,6 +98,9 @@ func (db *DB) refuse(ctx context.Context, by Actor, fn func(tx *Tx) error) error
 
 // finish audits what was refused, and makes the error one that a client may see.
 func (db *DB) finish(tx *Tx, err error) error {
+	if tx != nil && tx.actorChanged {
+		db.revocations.Add(1) // forget it
+	}
 	if err != nil && tx != nil && tx.refused != nil {
 		return db.audit(*tx.refused, err)
 	}
@@ -111,6 +126,9 @@ func (tx *Tx) auditIfRefused(action string, about Subject) {
 // has one writer at a time. Nor does WriteAlone, which compares versions.
 func (tx *Tx) forUpdate(q *gorm.DB) *gorm.DB { return tx.locking(q, clause.LockingStrengthUpdate) }
 
+// forKeyShare keeps others from locking the rows for an update, but lets them read, share and change them otherwise.
+func (tx *Tx) forKeyShare(q *gorm.DB) *gorm.DB { return tx.locking(q, "KEY SHARE") }
+
 // forShare keeps others from changing or deleting the rows, but not from locking them like this.
 func (tx *Tx) forShare(q *gorm.DB) *gorm.DB { return tx.locking(q, clause.LockingStrengthShare) }
 
@@ -128,3 +146,27 @@ func (tx *Tx) serialize(what string) error {
 	}
 	return tx.Exec("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", what).Error
 }
+
+// checkActor reads the actor again, and refuses a write of one whose session has ended, whose account is disabled, or
+// who came as staff and is none any more. The actor stays so until the transaction ends: what changes that locks the
+// account first (see DB.revoke), which waits for the locks taken here; and who waits for that lock sees what was changed.
+// Commands, and who is just signing in, have no session.
+func (tx *Tx) checkActor() error {
+	if tx.By.SessionID == 0 {
+		return nil
+	}
+	var u User
+	err := tx.Scopes(ofSession(tx.By.SessionID, tx.By.ID), tx.forKeyShare).Select("users.is_staff").Take(&u).Error
+	switch {
+	case errors.Is(err, gorm.ErrRecordNotFound):
+		err = apierror.ErrSessionEnded
+	case err == nil && tx.By.IsStaff && !u.IsStaff:
+		err = apierror.ErrForbidden
+	}
+	tx.actorChanged = errors.Is(err, apierror.ErrSessionEnded) || errors.Is(err, apierror.ErrForbidden)
+	return err
+}
+
+// actorMay is checkActor as a condition, for a change that has no transaction.
+const actorMay = "EXISTS (SELECT 1 FROM users JOIN sessions ON sessions.user_id = users.id WHERE sessions.id = ? AND sessions.ended_at IS NULL" +
+	" AND users.id = ? AND users.is_active AND (users.is_staff OR NOT ?) FOR KEY SHARE)"
