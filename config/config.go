@@ -37,6 +37,8 @@ type Config struct {
 
 	Registration  string `env:"REGISTRATION" envDefault:"open" validate:"oneof=open closed"`
 	AuthRateLimit int64  `env:"AUTH_RATE_LIMIT" envDefault:"120" validate:"min=0,max=1000000"`
+	// AccountRateLimit is 50 times AuthRateLimit unless it is set.
+	AccountRateLimit int64 `env:"ACCOUNT_RATE_LIMIT" validate:"min=0,max=50000000"`
 
 	CORSAllowedOrigins []Origin      `env:"CORS_ALLOWED_ORIGINS"`
 	TrustedProxies     []Network     `env:"TRUSTED_PROXIES"`
@@ -76,6 +78,9 @@ func Load(environ []string, dotenv string) (*Config, error) {
 
 	cfg := &Config{HashMemory: 19 * 1024}
 	errs := explain(env.ParseWithOptions(cfg, env.Options{Environment: vars}))
+	if vars["ACCOUNT_RATE_LIMIT"] == "" {
+		cfg.AccountRateLimit = 50 * cfg.AuthRateLimit
+	}
 	errs = append(errs, check(cfg, errs)...)
 	if cfg.JWTSecret == "" && !errs.names("JWT_SECRET") && !errs.names("DATABASE_URL") {
 		if cfg.Database.Postgres != "" {

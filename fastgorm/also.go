@@ -62,6 +62,10 @@ var ErrNeedsTransaction = errors.New("fastgorm: a change and its Also need a tra
 
 // isAutoKey tells whether the one value that the database makes is the primary key.
 func isAutoKey(s *schema.Schema) bool {
+	key := s.PrioritizedPrimaryField
+	if key == nil || key.DataType != schema.Int && key.DataType != schema.Uint {
+		return false
+	}
 	return len(s.FieldsWithDefaultDBValue) == 1 && s.FieldsWithDefaultDBValue[0] == s.PrioritizedPrimaryField && len(s.PrimaryFields) == 1
 }
 
@@ -81,6 +85,10 @@ func (p *Plugin) storeAlso(db *gorm.DB, a *AlsoClause) {
 	}
 	stmt := db.Statement
 	if len(a.keys) > 0 {
+		if stmt.ReflectValue.Kind() != reflect.Struct {
+			_ = db.AddError(errors.New("fastgorm: the keys of an Also are of one struct"))
+			return
+		}
 		id, _ := stmt.Schema.PrioritizedPrimaryField.ValueOf(stmt.Context, stmt.ReflectValue)
 		other, err := p.schemaOf(db, a.row)
 		if db.AddError(err) != nil {
@@ -99,7 +107,8 @@ const batchSize = 500
 // also adds the insert of one more row. It is false if the row is a slice, or if the plugin does not know a type.
 func (s *shape) also(stmt *gorm.Statement, a *AlsoClause, other *schema.Schema) bool {
 	row := reflect.ValueOf(a.row)
-	if len(a.keys) == 0 || row.Kind() != reflect.Pointer || row.Elem().Kind() != reflect.Struct || !isAutoKey(other) {
+	if len(a.keys) == 0 || row.Kind() != reflect.Pointer || row.Elem().Kind() != reflect.Struct || !isAutoKey(other) ||
+		other.BeforeSave || other.BeforeCreate || other.AfterCreate || other.AfterSave {
 		return false
 	}
 	s.key = append(s.key, '+')

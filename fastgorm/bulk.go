@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
 )
 
 // Bulk is a clause for Create with a slice of many rows. It says that nobody needs the keys that the database makes, so
@@ -26,31 +27,27 @@ func (bulk) ModifyStatement(stmt *gorm.Statement) { stmt.Settings.Store(bulkKey,
 // copyRows stores a slice by COPY. It is false if it did nothing.
 func (p *Plugin) copyRows(db *gorm.DB) bool {
 	stmt := db.Statement
-	_, wanted := stmt.Settings.Load(bulkKey)
-	if !wanted || !isPGX(stmt) || stmt.Schema == nil || stmt.ReflectValue.Kind() != reflect.Slice || !isAutoKey(stmt.Schema) ||
-		stmt.ReflectValue.Type().Elem() != stmt.Schema.ModelType {
+	if _, wanted := stmt.Settings.Load(bulkKey); !wanted || !isPGX(stmt) || !isManyStructs(stmt) {
 		return false
 	}
-	var columns []string
-	for _, name := range stmt.Schema.DBNames {
-		f := stmt.Schema.FieldsByDBName[name]
-		if f.Serializer != nil || f.AutoCreateTime > 0 || f.AutoUpdateTime > 0 {
-			return false
-		}
-		if f != stmt.Schema.PrioritizedPrimaryField {
-			columns = append(columns, name)
-		}
+	columns, ok := copied(stmt.Schema)
+	if !ok {
+		return false
 	}
 	rows := pgx.CopyFromSlice(stmt.ReflectValue.Len(), func(i int) ([]any, error) {
 		values := make([]any, len(columns))
 		for c, name := range columns {
-			values[c], _ = stmt.Schema.FieldsByDBName[name].ValueOf(stmt.Context, stmt.ReflectValue.Index(i))
-			if valuer, ok := values[c].(driver.Valuer); ok {
+			v, _ := stmt.Schema.FieldsByDBName[name].ValueOf(stmt.Context, stmt.ReflectValue.Index(i))
+			if r := reflect.ValueOf(v); r.Kind() == reflect.Pointer && r.IsNil() {
+				continue
+			}
+			if valuer, ok := v.(driver.Valuer); ok {
 				var err error
-				if values[c], err = valuer.Value(); err != nil {
+				if v, err = valuer.Value(); err != nil {
 					return nil, err
 				}
 			}
+			values[c] = v
 		}
 		return values, nil
 	})
@@ -59,4 +56,33 @@ func (p *Plugin) copyRows(db *gorm.DB) bool {
 		return err
 	}))
 	return true
+}
+
+// isManyStructs tells whether a statement is about structs of its model, all columns of which go in, and whose keys the
+// database makes.
+func isManyStructs(stmt *gorm.Statement) bool {
+	if stmt.Schema == nil || stmt.ReflectValue.Kind() != reflect.Slice || stmt.ReflectValue.Type().Elem() != stmt.Schema.ModelType ||
+		len(stmt.Clauses)+len(stmt.Selects)+len(stmt.Omits) > 0 || !isAutoKey(stmt.Schema) {
+		return false
+	}
+	for i := range stmt.ReflectValue.Len() {
+		if _, zero := stmt.Schema.PrioritizedPrimaryField.ValueOf(stmt.Context, stmt.ReflectValue.Index(i)); !zero {
+			return false
+		}
+	}
+	return stmt.ReflectValue.Len() > 0
+}
+
+// copied are the columns to store: all but the key. It is false if GORM would change a value first.
+func copied(s *schema.Schema) (columns []string, ok bool) {
+	for _, name := range s.DBNames {
+		f := s.FieldsByDBName[name]
+		if !f.Creatable || f.DefaultValueInterface != nil || f.Serializer != nil || f.AutoCreateTime > 0 || f.AutoUpdateTime > 0 {
+			return nil, false
+		}
+		if f != s.PrioritizedPrimaryField {
+			columns = append(columns, name)
+		}
+	}
+	return columns, true
 }

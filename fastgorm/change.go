@@ -3,6 +3,7 @@ package fastgorm
 import (
 	"reflect"
 	"slices"
+	"sync"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/callbacks"
@@ -186,6 +187,7 @@ func buildSelect(values clause.Values, condition *clause.Expr, b clause.Builder)
 // row adds the values of a row to insert, but for its key and for those that something else sets, and gives its fields
 // their defaults as GORM does.
 func (s *shape) row(stmt *gorm.Statement, table *schema.Schema, row reflect.Value, but []string) bool {
+	now := sync.OnceValue(stmt.NowFunc) // all times of a row are one
 	for _, name := range table.DBNames {
 		f := table.FieldsByDBName[name]
 		if f == table.PrioritizedPrimaryField || slices.Contains(but, name) {
@@ -201,7 +203,7 @@ func (s *shape) row(stmt *gorm.Statement, table *schema.Schema, row reflect.Valu
 		case f.DefaultValueInterface != nil:
 			set = f.DefaultValueInterface
 		case f.AutoCreateTime > 0 || f.AutoUpdateTime > 0:
-			set = stmt.NowFunc()
+			set = now()
 		}
 		if set != nil {
 			if f.Set(stmt.Context, row, set) != nil {
@@ -218,7 +220,7 @@ func (s *shape) row(stmt *gorm.Statement, table *schema.Schema, row reflect.Valu
 
 // update adds an update of one struct.
 func (s *shape) update(stmt *gorm.Statement) bool {
-	if stmt.Model != stmt.Dest || !isOneStruct(stmt) || !slices.Equal(stmt.Selects, []string{"*"}) || !softDeleteOnly(stmt.Schema.UpdateClauses) ||
+	if !isOneStruct(stmt) || !isDest(stmt) || !slices.Equal(stmt.Selects, []string{"*"}) || !softDeleteOnly(stmt.Schema.UpdateClauses) ||
 		len(stmt.Schema.PrimaryFields) != 1 || !hasKey(stmt) {
 		return false
 	}
@@ -255,6 +257,9 @@ func (s *shape) assignments(stmt *gorm.Statement) bool {
 // value adds one value to store. What a type says of itself in SQL is a part of the text.
 func (s *shape) value(stmt *gorm.Statement, v any) bool {
 	if valuer, ok := v.(gorm.Valuer); ok {
+		if r := reflect.ValueOf(v); r.Kind() == reflect.Pointer && r.IsNil() {
+			return false
+		}
 		return s.expression(valuer.GormValue(stmt.Context, stmt.DB))
 	}
 	s.values = append(s.values, v)

@@ -79,7 +79,7 @@ func (s *shape) clauses(stmt *gorm.Statement, names ...string) bool {
 func (s *shape) clause(e clause.Expression) bool {
 	switch e := e.(type) {
 	case clause.Where:
-		return s.expressions(e.Exprs)
+		return !isSwapped(e.Exprs) && s.expressions(e.Exprs)
 	case clause.OrderBy:
 		s.number(len(e.Columns))
 		for _, c := range e.Columns {
@@ -101,6 +101,20 @@ func (s *shape) clause(e clause.Expression) bool {
 		return true
 	}
 	return false
+}
+
+// isSwapped tells whether GORM moves a condition before a lone Or that comes first, and with it their values.
+func isSwapped(all []clause.Expression) bool {
+	if len(all) == 1 {
+		if and, ok := all[0].(clause.AndConditions); ok {
+			all = and.Exprs
+		}
+	}
+	if len(all) < 2 {
+		return false
+	}
+	or, ok := all[0].(clause.OrConditions)
+	return ok && len(or.Exprs) == 1
 }
 
 func (s *shape) column(c clause.Column) {

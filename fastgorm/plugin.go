@@ -14,7 +14,8 @@
 // for SQLite's one writer together (group.go).
 //
 // What the plugin does not know it leaves to GORM, and so does it whatever it cannot scan. It knows no model: its tests
-// compare it with stock GORM on every model there is. Begin with Plugin.
+// compare it with stock GORM on every model there is. One difference is left: a Scanner is asked to read a NULL, of which
+// GORM makes the zero value by itself. Begin with Plugin.
 package fastgorm
 
 import (
@@ -79,7 +80,7 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 func unlessAlone(saveAssociations func(*gorm.DB)) func(*gorm.DB) {
 	return func(db *gorm.DB) {
 		stmt := db.Statement
-		if stmt.Schema == nil || stmt.ReflectValue.Kind() != reflect.Struct || stmt.ReflectValue.Type() != stmt.Schema.ModelType || stmt.Model != stmt.Dest {
+		if stmt.Schema == nil || stmt.ReflectValue.Kind() != reflect.Struct || stmt.ReflectValue.Type() != stmt.Schema.ModelType || !isDest(stmt) {
 			saveAssociations(db)
 			return
 		}
@@ -90,6 +91,11 @@ func unlessAlone(saveAssociations func(*gorm.DB)) func(*gorm.DB) {
 			}
 		}
 	}
+}
+
+// isDest tells whether the model of a statement is the very struct that it is about. (Not all structs can be compared.)
+func isDest(stmt *gorm.Statement) bool {
+	return reflect.TypeOf(stmt.Dest).Kind() == reflect.Pointer && stmt.Model == stmt.Dest
 }
 
 // schemaOf is what GORM knows of a model.

@@ -3,10 +3,13 @@ package middleware
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -26,52 +29,80 @@ func Timeout(limit time.Duration) gin.HandlerFunc {
 	}
 }
 
-// maxBody is the size that a request's body may have, in bytes.
-const maxBody = 1 << 20
+// Sizes that a request's body may have, in bytes. Whoever signs in, or wants to, needs no large ones.
+const (
+	maxBody     = 1 << 20
+	maxAuthBody = 16 << 10
+	smallBody   = 64 << 10
+)
+
+// largeBodies is how many bodies beyond smallBody may be on their way at once. A client that begins one and never ends it
+// holds its place, and up to maxBody in memory, until the server's read timeout.
+var largeBodies = make(chan struct{}, 32)
 
 // Body takes a request's body off the line, so that what comes after never waits for a slow client.
 func Body(c *gin.Context) {
 	if c.Request.Body == http.NoBody {
 		return
 	}
-	raw, err := io.ReadAll(io.LimitReader(c.Request.Body, maxBody+1))
+	most, size := maxBody, "1 MiB"
+	if strings.HasPrefix(c.FullPath(), "/api/auth/") {
+		most, size = maxAuthBody, "16 KiB"
+	}
+	raw, err := readBody(c.Request.Body, most)
+	if errors.Is(err, errBusy) {
+		fail(c, err)
+		return
+	}
 	if err != nil {
 		fail(c, &apierror.Error{Code: apierror.ParseError, Detail: "JSON parse error - the body ended too soon."})
 		return
 	}
-	if len(raw) > maxBody {
+	if len(raw) > most {
 		// The rest too, within reason: a client that is still sending would never see the answer.
 		_, _ = io.CopyN(io.Discard, c.Request.Body, 8*maxBody)
-		fail(c, &apierror.Error{Code: apierror.RequestTooLarge, Detail: "The body must not be larger than 1 MiB."})
+		fail(c, &apierror.Error{Code: apierror.RequestTooLarge, Detail: "The body must not be larger than " + size + "."})
 		return
 	}
 	c.Request.Body = io.NopCloser(bytes.NewReader(raw))
 }
 
-// LimitConcurrency lets so many requests be at work at once, and turns the others away at once: they would only wait for those,
-// and make everybody wait longer.
-func LimitConcurrency(most int) gin.HandlerFunc {
-	slots := make(chan struct{}, most)
-	return func(c *gin.Context) {
-		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
-			c.Next()
-		default:
-			fail(c, &apierror.Error{Code: apierror.Unavailable, Detail: "The server is busy. Try again soon.", RetryAfter: 1})
-		}
+// readBody reads at most one byte more than a body may have.
+func readBody(body io.Reader, most int) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(body, int64(min(most, smallBody))+1))
+	if err != nil || len(raw) <= smallBody || most <= smallBody {
+		return raw, err
 	}
+	select {
+	case largeBodies <- struct{}{}:
+		defer func() { <-largeBodies }()
+	default:
+		return nil, errBusy
+	}
+	rest, err := io.ReadAll(io.LimitReader(body, int64(most-len(raw))+1))
+	return append(raw, rest...), err
 }
 
-// RateLimit lets each client make so many requests a minute; 0 is no limit. It counts in memory, so each instance
+var errBusy = &apierror.Error{Code: apierror.Unavailable, Detail: "The server is busy. Try again soon.", RetryAfter: 1}
+
+// RateLimit lets each address make so many requests a minute; 0 is no limit. It counts in memory, so each instance
 // counts for itself.
 func RateLimit(perMinute int64) gin.HandlerFunc {
+	return rateLimit(perMinute, func(c *gin.Context) string { return clientNetwork(c.ClientIP()) })
+}
+
+// AccountRateLimit does the same for each account.
+func AccountRateLimit(perMinute int64) gin.HandlerFunc {
+	return rateLimit(perMinute, func(c *gin.Context) string { return strconv.FormatInt(Actor(c).ID, 10) })
+}
+
+func rateLimit(perMinute int64, who func(*gin.Context) string) gin.HandlerFunc {
 	counter := limiter.New(memory.NewStore(), limiter.Rate{Period: time.Minute, Limit: perMinute})
 	return func(c *gin.Context) {
 		if perMinute == 0 {
 			return
 		}
-		state, err := counter.Get(c.Request.Context(), clientNetwork(c.ClientIP()))
+		state, err := counter.Get(c.Request.Context(), who(c))
 		if err != nil {
 			fail(c, err)
 			return

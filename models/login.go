@@ -186,14 +186,11 @@ func (db *DB) ChangePassword(ctx context.Context, by Actor, bind Bind[PasswordCh
 	if in.New != "" {
 		errs.Add("new_password", db.passwords.weaknesses(in.New, by.UserFields)...)
 	}
-	if in.Current == "" {
-		return errs.Err()
+	if err := errs.Err(); err != nil { // before anything is hashed
+		return err
 	}
 	u, err := db.checkCurrentPassword(ctx, by, in.Current, errs)
 	if err != nil {
-		return err
-	}
-	if err := errs.Err(); err != nil {
 		return err
 	}
 	hash, err := db.passwords.hash(ctx, in.New)

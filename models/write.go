@@ -159,13 +159,15 @@ func (tx *Tx) checkActor() error {
 	err := tx.Scopes(ofSession(tx.By.SessionID, tx.By.ID), tx.forKeyShare).Select("users.is_staff").Take(&u).Error
 	switch {
 	case errors.Is(err, gorm.ErrRecordNotFound):
-		err = apierror.ErrSessionEnded
+		err, tx.actorChanged = apierror.ErrSessionEnded, true
 	case err == nil && tx.By.IsStaff && !u.IsStaff:
-		err = apierror.ErrForbidden
+		err, tx.actorChanged = errNoLongerStaff, true
 	}
-	tx.actorChanged = errors.Is(err, apierror.ErrSessionEnded) || errors.Is(err, apierror.ErrForbidden)
 	return err
 }
+
+// errNoLongerStaff answers a write that was begun as staff. When it comes again, it is judged as anybody's.
+var errNoLongerStaff = &apierror.Error{Code: apierror.Unavailable, Detail: "What you may do has just changed. Try again.", RetryAfter: 1}
 
 // actorMay is checkActor as a condition, for a change that has no transaction.
 const actorMay = "EXISTS (SELECT 1 FROM users JOIN sessions ON sessions.user_id = users.id WHERE sessions.id = ? AND sessions.ended_at IS NULL" +

@@ -23,9 +23,14 @@ type Handler struct {
 	Routes gin.RoutesInfo
 }
 
-// loginsAtOnce is how many registrations, logins and refreshes may wait for each other: what a core hashes within the
-// time that a request may take.
-const loginsAtOnce = 200
+// How many requests may be at work at once. What hashes a password has places of its own: as many as a core hashes within
+// the time that a request may take, and one for each account.
+const (
+	loginsAtOnce       = 200
+	leastAtOnce        = 64 // or four for each connection to the database
+	shareOfAnAccount   = 4  // one in so many places
+	passwordsOfAccount = 1
+)
 
 // New puts the API together. Paths are registered without their trailing slash; each works with and without it.
 func New(cfg *config.Config, db *models.DB, log *slog.Logger) (*Handler, error) {
@@ -61,16 +66,21 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (*Handler, error) 
 	r.GET("/openapi.yaml", h(pages.YAML))
 	r.GET("/openapi.json", h(pages.JSON))
 
-	public := r.Group("/api", middleware.RateLimit(cfg.AuthRateLimit), middleware.Body, middleware.LimitConcurrency(loginsAtOnce))
+	hashing := middleware.LimitConcurrency(loginsAtOnce, passwordsOfAccount)
+	public := r.Group("/api", middleware.RateLimit(cfg.AuthRateLimit), middleware.Body, hashing)
 	public.POST("/auth/register", h(auth.Register))
 	public.POST("/auth/login", h(auth.Login))
 	public.POST("/auth/refresh", h(auth.Refresh))
 	r.POST("/api/auth/verify", middleware.Body, h(auth.Verify))
 
-	api := r.Group("/api", tokens.Require, middleware.Body, middleware.LimitConcurrency(max(64, 4*cfg.MaxConns)))
+	accountLimit := middleware.AccountRateLimit(cfg.AccountRateLimit)
+	password := r.Group("/api", middleware.RateLimit(cfg.AuthRateLimit), tokens.Require, accountLimit, middleware.Body, hashing)
+	password.POST("/auth/password", h(auth.Password))
+
+	atOnce := max(leastAtOnce, 4*cfg.MaxConns)
+	api := r.Group("/api", tokens.Require, accountLimit, middleware.Body, middleware.LimitConcurrency(atOnce, atOnce/shareOfAnAccount))
 	api.GET("/auth/me", h(auth.Me))
 	api.PATCH("/auth/me", h(auth.UpdateMe))
-	api.POST("/auth/password", h(auth.Password))
 	api.POST("/auth/logout", h(auth.Logout))
 	api.GET("/auth/sessions", h(auth.Sessions))
 	api.DELETE("/auth/sessions/:id", h(auth.EndSession))
