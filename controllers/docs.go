@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"html/template"
 	"io"
 	"io/fs"
@@ -23,10 +24,29 @@ import (
 
 // Docs answers /, /docs and /openapi.*: the pages for people and the description for programs.
 type Docs struct {
-	home     *template.Template
-	database string
-	openAPI  []byte            // as JSON
-	files    map[string][]byte // that the pages load, by name; *.gz are compressed
+	home      *template.Template
+	database  string
+	reference file
+	yaml      file
+	json      file
+	files     map[string]file // that the pages load, by name
+}
+
+// file is what many clients may read at once, so it is unpacked and its tags are made only once.
+type file struct {
+	contentType string
+	plain, gzip []byte // gzip is nil for what is not embedded compressed
+	plainTag    string
+	gzipTag     string
+}
+
+func newFile(contentType string, plain, gzip []byte) file {
+	return file{contentType, plain, gzip, entityTag(plain), entityTag(gzip)}
+}
+
+func entityTag(content []byte) string {
+	sum := sha256.Sum256(content)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 }
 
 // The pages load their own files and nothing else. Swagger UI sets style attributes.
@@ -45,7 +65,12 @@ var contentTypes = map[string]string{
 
 // NewDocs reads the embedded files.
 func NewDocs(cfg *config.Config) (*Docs, error) {
-	d := &Docs{database: "SQLite", files: map[string][]byte{}}
+	d := &Docs{
+		database:  "SQLite",
+		reference: newFile("text/html; charset=utf-8", docs.Reference, nil),
+		yaml:      newFile("application/yaml", docs.OpenAPI, nil),
+		files:     map[string]file{},
+	}
 	if cfg.Database.Postgres != "" {
 		d.database = "PostgreSQL"
 	}
@@ -53,28 +78,44 @@ func NewDocs(cfg *config.Config) (*Docs, error) {
 	if d.home, err = template.New("home").Parse(docs.Home); err != nil {
 		return nil, err
 	}
-	if d.openAPI, err = docs.OpenAPIJSON(); err != nil {
+	openAPI, err := docs.OpenAPIJSON()
+	if err != nil {
 		return nil, err
 	}
+	d.json = newFile("application/json", openAPI, nil)
 	own, err := fs.Sub(docs.Assets, "assets")
 	if err != nil {
 		return nil, err
 	}
-	for _, from := range []struct {
-		fs.FS
-		pattern string
-	}{{own, "*"}, {static.FS, "swagger-ui.css.gz"}, {static.FS, "swagger-ui-bundle.js.gz"}} {
-		names, err := fs.Glob(from, from.pattern)
+	return d, errors.Join(d.add(own, "*"), d.add(static.FS, "swagger-ui.css.gz"), d.add(static.FS, "swagger-ui-bundle.js.gz"))
+}
+
+// add reads files that the pages load; *.gz are compressed.
+func (d *Docs) add(from fs.FS, pattern string) error {
+	names, err := fs.Glob(from, pattern)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		content, err := fs.ReadFile(from, name)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for _, name := range names {
-			if d.files[name], err = fs.ReadFile(from, name); err != nil {
-				return nil, err
+		plain, packed := content, []byte(nil)
+		name, compressed := strings.CutSuffix(name, ".gz")
+		if compressed {
+			unpacker, err := gzip.NewReader(bytes.NewReader(content))
+			if err != nil {
+				return err
+			}
+			packed = content
+			if plain, err = io.ReadAll(unpacker); err != nil {
+				return err
 			}
 		}
+		d.files[name] = newFile(contentTypes[path.Ext(name)], plain, packed)
 	}
-	return d, nil
+	return nil
 }
 
 // Home answers GET /.
@@ -87,69 +128,57 @@ func (d *Docs) Home(c *gin.Context) error {
 		return err
 	}
 	c.Header("Content-Security-Policy", policyOfHome)
-	sendFile(c, "text/html; charset=utf-8", page.Bytes())
+	newFile("text/html; charset=utf-8", page.Bytes(), nil).send(c)
 	return nil
 }
 
 // Reference answers GET /docs.
 func (d *Docs) Reference(c *gin.Context) error {
 	c.Header("Content-Security-Policy", policyOfReference)
-	sendFile(c, "text/html; charset=utf-8", docs.Reference)
+	d.reference.send(c)
 	return nil
 }
 
 // YAML answers GET /openapi.yaml.
 func (d *Docs) YAML(c *gin.Context) error {
-	sendFile(c, "application/yaml", docs.OpenAPI)
+	d.yaml.send(c)
 	return nil
 }
 
 // JSON answers GET /openapi.json.
 func (d *Docs) JSON(c *gin.Context) error {
-	sendFile(c, "application/json", d.openAPI)
+	d.json.send(c)
 	return nil
 }
 
-// File answers GET /docs/<file>. What is embedded compressed goes out so, to clients that say they can read it.
+// File answers GET /docs/<file>.
 func (d *Docs) File(c *gin.Context) error {
-	name := c.Param("file")
-	contentType := contentTypes[path.Ext(name)]
-	if content, ok := d.files[name]; ok && path.Ext(name) != ".gz" {
-		sendFile(c, contentType, content)
-		return nil
-	}
-	content, ok := d.files[name+".gz"]
+	f, ok := d.files[c.Param("file")]
 	if !ok {
 		return apierror.ErrNotFound
 	}
-	c.Writer.Header().Add("Vary", "Accept-Encoding")
-	if strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
-		c.Header("Content-Encoding", "gzip")
-		sendFile(c, contentType, content)
-		return nil
-	}
-	plain, err := gzip.NewReader(bytes.NewReader(content))
-	if err != nil {
-		return err
-	}
-	if content, err = io.ReadAll(plain); err != nil {
-		return err
-	}
-	sendFile(c, contentType, content)
+	f.send(c)
 	return nil
 }
 
-// sendFile sends what caches may keep but must ask about, so that an upgrade shows at once.
-func sendFile(c *gin.Context, contentType string, content []byte) {
-	sum := sha256.Sum256(content)
-	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+// send sends what caches may keep but must ask about, so that an upgrade shows at once. What is embedded compressed goes
+// out so, to clients that say they can read it.
+func (f file) send(c *gin.Context) {
+	content, etag := f.plain, f.plainTag
+	if f.gzip != nil {
+		c.Writer.Header().Add("Vary", "Accept-Encoding")
+		if strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
+			c.Header("Content-Encoding", "gzip")
+			content, etag = f.gzip, f.gzipTag
+		}
+	}
 	c.Header("Cache-Control", "no-cache")
 	c.Header("ETag", etag)
 	if strings.Contains(c.GetHeader("If-None-Match"), etag) {
 		c.Status(http.StatusNotModified)
 		return
 	}
-	c.Data(http.StatusOK, contentType, content)
+	c.Data(http.StatusOK, f.contentType, content)
 }
 
 // version is what the program was built from: a released version, a commit, or neither.

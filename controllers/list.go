@@ -1,6 +1,8 @@
 package controllers
 
 import (
+	"bytes"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -37,7 +39,7 @@ func wrongPairs(query string) apierror.Fields {
 }
 
 // sendPage answers with a page and the absolute URLs of its neighbours, which keep the other parameters.
-func sendPage[T any](c *gin.Context, page *listing.Page[T], values url.Values) {
+func sendPage[T any](c *gin.Context, page *listing.Page[T], values url.Values) error {
 	if page.Number == 0 {
 		page.Next = cursorURL(c, values, page.NextCursor)
 		page.Previous = cursorURL(c, values, page.PreviousCursor)
@@ -45,7 +47,46 @@ func sendPage[T any](c *gin.Context, page *listing.Page[T], values url.Values) {
 		page.Next = pageURL(c, values, page.Number+1, page.Last)
 		page.Previous = pageURL(c, values, page.Number-1, page.Last)
 	}
-	c.PureJSON(http.StatusOK, page)
+	return respondPage(c, page)
+}
+
+// Whoever asks for more than usualPage rows gets an error if they take more than maxPage bytes. (usualPage of the largest
+// records take less than that.)
+const (
+	usualPage = 20
+	maxPage   = 4 << 20
+)
+
+func respondPage[T any](c *gin.Context, page *listing.Page[T]) error {
+	if len(page.Results) <= usualPage {
+		c.PureJSON(http.StatusOK, page)
+		return nil
+	}
+	rows, err := encodeRows(page.Results)
+	if err != nil {
+		return err
+	}
+	c.PureJSON(http.StatusOK, listing.Page[json.RawMessage]{Count: page.Count, Next: page.Next, Previous: page.Previous, Results: rows})
+	return nil
+}
+
+// encodeRows encodes row by row, and stops when there is too much.
+func encodeRows[T any](rows []T) ([]json.RawMessage, error) {
+	encoded := make([]json.RawMessage, len(rows))
+	size := 0
+	for i := range rows {
+		var text bytes.Buffer
+		encoder := json.NewEncoder(&text)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(&rows[i]); err != nil {
+			return nil, err
+		}
+		if size += text.Len(); size > maxPage {
+			return nil, apierror.Fields{"page_size": {"This page would be larger than 4 MiB. Ask for fewer rows."}}.Err()
+		}
+		encoded[i] = text.Bytes()
+	}
+	return encoded, nil
 }
 
 func cursorURL(c *gin.Context, values url.Values, cursor string) *string {

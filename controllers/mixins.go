@@ -37,8 +37,7 @@ func list[T any](c *gin.Context, find func(context.Context, models.Actor, url.Va
 	if err != nil {
 		return err
 	}
-	sendPage(c, page, values)
-	return nil
+	return sendPage(c, page, values)
 }
 
 // create answers with what store made of the body.
