@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"bytes"
+	"context"
 	"sync"
 	"sync/atomic"
 
@@ -13,29 +14,42 @@ import (
 // concurrency limits how many requests are at work at once.
 type concurrency struct {
 	slots  chan struct{}
-	share  int // requests of one account, from their first query until their answer is sent
+	share  int
 	unread atomic.Int64
 
-	mu        sync.Mutex
-	byAccount map[int64]int
+	mu       sync.Mutex
+	accounts map[int64]*account
 }
 
-// maxUnread is how many bytes of answers may wait for clients that do not read them.
-const maxUnread = 64 << 20
+// account is what one account has at work.
+type account struct {
+	places   chan struct{} // one for each of its requests, from their first query until their answer is sent
+	requests int           // those and the ones that wait
+}
 
-// LimitConcurrency lets so many requests be at work at once, and no more than a share of them for one account. Others are
-// turned away at once: they would only wait, and make everybody wait longer. Requests without an account have no share.
+const (
+	// waitingOfAccount is how many requests of one account may wait for its others.
+	waitingOfAccount = 100
+	// maxUnread is how many bytes of answers may wait for clients that do not read them.
+	maxUnread = 64 << 20
+)
+
+// LimitConcurrency lets so many requests be at work at once, and turns the others away at once: they would only wait, and
+// make everybody wait longer. One account has no more than a share of these places. Its other requests wait for each
+// other, outside, so that it keeps nobody waiting but itself. Requests without an account have no share.
 //
-// A request is at work until its answer is made, not until a slow client has read it. The answer waits in memory.
+// A request is at work until its answer is made, not until a slow client has read it. The answer waits in memory, and
+// counts for the account's share.
 func LimitConcurrency(most, share int) gin.HandlerFunc {
-	l := &concurrency{slots: make(chan struct{}, most), share: share, byAccount: map[int64]int{}}
+	l := &concurrency{slots: make(chan struct{}, most), share: share, accounts: map[int64]*account{}}
 	return func(c *gin.Context) {
-		account := Actor(c).ID
-		if !l.enter(account) {
-			fail(c, &apierror.Error{Code: apierror.Throttled, Detail: "Too many requests of this account are at work. Try again soon.", RetryAfter: 1})
-			return
+		if id := Actor(c).ID; id != 0 {
+			if !l.enter(c.Request.Context(), id) {
+				fail(c, &apierror.Error{Code: apierror.Throttled, Detail: "Too many requests of this account are at work. Try again soon.", RetryAfter: 1})
+				return
+			}
+			defer l.leave(id)
 		}
-		defer l.leave(account)
 		answer := &answerWriter{ResponseWriter: c.Writer}
 		c.Writer = answer
 		ok := l.work(c)
@@ -73,25 +87,45 @@ func (l *concurrency) send(c *gin.Context, body []byte) {
 	}
 }
 
-func (l *concurrency) enter(account int64) bool {
-	if account == 0 {
-		return true
-	}
+// enter waits for a place among the account's own requests.
+func (l *concurrency) enter(ctx context.Context, id int64) bool {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.byAccount[account] >= l.share {
+	a := l.accounts[id]
+	if a == nil {
+		a = &account{places: make(chan struct{}, l.share)}
+		l.accounts[id] = a
+	}
+	full := a.requests >= l.share+waitingOfAccount
+	if !full {
+		a.requests++
+	}
+	l.mu.Unlock()
+	if full {
 		return false
 	}
-	l.byAccount[account]++
-	return true
+	select {
+	case a.places <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		l.forget(id)
+		return false
+	}
 }
 
-func (l *concurrency) leave(account int64) {
+func (l *concurrency) leave(id int64) {
+	l.mu.Lock()
+	<-l.accounts[id].places
+	l.mu.Unlock()
+	l.forget(id)
+}
+
+func (l *concurrency) forget(id int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.byAccount[account]--
-	if l.byAccount[account] <= 0 {
-		delete(l.byAccount, account)
+	a := l.accounts[id]
+	a.requests--
+	if a.requests == 0 {
+		delete(l.accounts, id)
 	}
 }
 
