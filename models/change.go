@@ -133,7 +133,7 @@ func restore[T any, R record[T]](ctx context.Context, db *DB, by Actor, id int64
 	if err == nil && !restored {
 		err = db.auditRead(by, row)
 	}
-	return row, err
+	return row, forStaff(err)
 }
 
 // checkIfMatch refuses to change a row of which the client knows another version.

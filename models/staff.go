@@ -80,7 +80,15 @@ func (db *DB) UpdateUser(ctx context.Context, by Actor, id int64, bind Bind[Stan
 		}
 		return tx.endSessions("user_id = ?", id)
 	})
-	return &u, err
+	return &u, forStaff(err)
+}
+
+// forStaff is the error of something that only staff may do: whoever was demoted just now is anybody.
+func forStaff(err error) error {
+	if errors.Is(err, errNoLongerStaff) {
+		return apierror.ErrForbidden
+	}
+	return err
 }
 
 // Unlock forgets the failed logins of an account, and with them its locks.
@@ -89,7 +97,7 @@ func (db *DB) Unlock(ctx context.Context, by Actor, id int64) (*User, error) {
 	if err != nil {
 		return nil, err
 	}
-	return u, db.Write(ctx, by, func(tx *Tx) error { return tx.liftLocks(id) })
+	return u, forStaff(db.Write(ctx, by, func(tx *Tx) error { return tx.liftLocks(id) }))
 }
 
 // liftLocks forgets the failed logins of an account. No login of it is decided meanwhile.
