@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -71,24 +72,28 @@ func (p Program) progress(cmd *cobra.Command, what string) backup.Progress {
 
 // audit is the subcommand that proves the audit trail.
 func (p Program) audit() *cobra.Command {
-	cmd := &cobra.Command{Use: "audit", Short: "Look after the audit trail"}
-	cmd.AddCommand(&cobra.Command{
+	var noted string
+	verify := &cobra.Command{
 		Use:   "verify",
 		Short: "Prove that no sealed event was changed or removed",
-		Args:  cobra.NoArgs,
+		Args:  checked(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.withDatabase(cmd.Context(), func(db *models.DB) error {
-				report, err := db.VerifyAudit(cmd.Context(), p.progress(cmd, "audit verify"))
-				if err != nil {
+				report, err := db.VerifyAudit(cmd.Context(), noted, p.progress(cmd, "audit verify"))
+				doubts := &models.AuditDoubts{}
+				if err != nil && !errors.As(err, &doubts) {
 					return fmt.Errorf("THE AUDIT TRAIL IS BROKEN: %w", err)
 				}
 				cmd.Printf("Events sealed and unchanged: %d (in seals: %d); not sealed yet: %d.\n", report.Events, report.Seals, report.Unsealed)
 				cmd.Printf("The newest seal is %s.\n", report.Last)
-				cmd.Println("This cannot show whether the newest seals were cut off together with their events (keep the line above" +
-					" elsewhere to see that), nor what a holder of the key has made up.")
-				return nil
+				cmd.Println("Keep the line above elsewhere: audit verify --seal proves later that this seal still is part of the chain," +
+					" and so that nothing up to it was cut off. Nothing shows what a holder of the key has made up.")
+				return err
 			})
 		},
-	})
+	}
+	verify.Flags().StringVar(&noted, "seal", "", "a seal that was noted before: prove that it is part of the chain")
+	cmd := &cobra.Command{Use: "audit", Short: "Look after the audit trail"}
+	cmd.AddCommand(verify)
 	return cmd
 }

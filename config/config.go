@@ -21,14 +21,16 @@ import (
 // Config is everything that can be set from outside. The `env` tag is the variable's name; durations are written
 // as Go writes them (15m, 10s). Every variable is explained in .env.example.
 type Config struct {
-	Host        string   `env:"HOST" envDefault:"127.0.0.1" validate:"ip|hostname"`
-	Port        int      `env:"PORT" envDefault:"8000" validate:"min=0,max=65535"`
-	Database    Database `env:"DATABASE_URL" envDefault:"sqlite:healthcare.db"`
-	MaxConns    int      `env:"DB_MAX_CONNS" envDefault:"16" validate:"min=1,max=1000"`
-	MaxIdle     int      `env:"DB_MAX_IDLE_CONNS" envDefault:"16" validate:"min=0,max=1000"`
-	JWTSecret   Secret   `env:"JWT_SECRET"`
-	AuditKey    Secret   `env:"AUDIT_KEY"`
-	MinPassword int      `env:"PASSWORD_MIN_LENGTH" envDefault:"8" validate:"min=8,max=128"`
+	Host      string   `env:"HOST" envDefault:"127.0.0.1" validate:"ip|hostname"`
+	Port      int      `env:"PORT" envDefault:"8000" validate:"min=0,max=65535"`
+	Database  Database `env:"DATABASE_URL" envDefault:"sqlite:healthcare.db"`
+	MaxConns  int      `env:"DB_MAX_CONNS" envDefault:"16" validate:"min=1,max=1000"`
+	MaxIdle   int      `env:"DB_MAX_IDLE_CONNS" envDefault:"16" validate:"min=0,max=1000"`
+	JWTSecret Secret   `env:"JWT_SECRET"`
+	AuditKey  Secret   `env:"AUDIT_KEY"`
+	// AuditSealFile is where the newest seal is remembered; unless set, beside an embedded database.
+	AuditSealFile string `env:"AUDIT_SEAL_FILE"`
+	MinPassword   int    `env:"PASSWORD_MIN_LENGTH" envDefault:"8" validate:"min=8,max=128"`
 
 	AccessTokenTTL time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"15m" validate:"min=1s,max=24h"`
 	// A spent refresh token that is presented again within RefreshGrace gets the same successor again; 0 is off.
@@ -78,6 +80,9 @@ func Load(environ []string, dotenv string) (*Config, error) {
 
 	cfg := &Config{HashMemory: 19 * 1024}
 	errs := explain(env.ParseWithOptions(cfg, env.Options{Environment: vars}))
+	if cfg.AuditSealFile == "" && cfg.Database.SQLite != "" {
+		cfg.AuditSealFile = cfg.Database.SQLite + ".seal"
+	}
 	if vars["ACCOUNT_RATE_LIMIT"] == "" {
 		cfg.AccountRateLimit = 50 * cfg.AuthRateLimit
 	}

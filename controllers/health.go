@@ -17,11 +17,15 @@ func (Health) Live(c *gin.Context) error {
 	return nil
 }
 
-// Ready answers GET /readyz: the database answers too.
+// Ready answers GET /readyz: the database answers too. The detail says what an operator must look at all the same.
 func (h Health) Ready(c *gin.Context) error {
 	if err := h.DB.Ping(c.Request.Context()); err != nil {
 		return err
 	}
-	c.PureJSON(http.StatusOK, gin.H{"status": "ok"})
+	answer := gin.H{"status": "ok"}
+	if problem := h.DB.AuditProblem(); problem != "" {
+		answer["detail"] = problem
+	}
+	c.PureJSON(http.StatusOK, answer)
 	return nil
 }

@@ -8,36 +8,32 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"hash"
 	"log/slog"
-	"slices"
 	"time"
 
 	"gorm.io/gorm"
 )
 
 // Seal covers a batch of events: it holds an HMAC of each, and one of itself and of the seal before it, so that no
-// event and no seal can be changed or removed without the key and stay unnoticed, but for the newest ones.
+// event and no seal can be changed or removed without the key and stay unnoticed. (The newest ones could be cut off;
+// see audit_end.go.)
 type Seal struct {
 	ID       int64
 	At       time.Time `gorm:"not null;index:seals_at"`
 	EventIDs IDs       `gorm:"not null"` // in the order of RowMACs
-	LastID   int64     `gorm:"not null"` // the highest event id seen so far
-	Pending  IDs       `gorm:"not null"` // ids below LastID that had no row yet: their transactions may still commit
+	LastID   int64     `gorm:"not null"` // the highest event id so far
+	Pending  IDs       `gorm:"not null"` // what Gaps are now, in the seals of earlier versions: each id by itself
 	RowMACs  string    `gorm:"not null"` // hex, macSize bytes each
 	MAC      string    `gorm:"not null"` // hex
+	Gaps     IDs       // see gap; null in the seals of earlier versions
 }
 
 const (
 	macSize   = 16 // bytes of each row's HMAC that are kept (128 bits)
 	sealBatch = 2000
 	sealEvery = time.Second
-	// widestGap is how many ids in a row failed transactions and restarts can have used up.
-	widestGap = 100_000
 	sealLimit = time.Minute // a database that hangs must not keep the sealer for ever
-	// settled is how long after an id was first missed its transaction has certainly ended.
-	settled = 15 * time.Minute
 )
 
 // rowMAC is the HMAC of an event, by a hash of newMAC.
@@ -58,7 +54,11 @@ func (db *DB) newMAC() hash.Hash { return hmac.New(sha256.New, db.auditKey) }
 
 // chain is the HMAC of a seal and of the one before it.
 func (db *DB) chain(previous string, s Seal) string {
-	text, err := json.Marshal([]any{previous, s.At.UnixMicro(), []int64(s.EventIDs), s.LastID, []int64(s.Pending), s.RowMACs})
+	all := []any{previous, s.At.UnixMicro(), []int64(s.EventIDs), s.LastID, []int64(s.Pending), s.RowMACs}
+	if s.Gaps != nil {
+		all = append(all, []int64(s.Gaps))
+	}
+	text, err := json.Marshal(all)
 	if err != nil {
 		panic(err) // of numbers and strings: cannot happen
 	}
@@ -69,12 +69,15 @@ func (db *DB) chain(previous string, s Seal) string {
 
 // KeepSealed seals new events every second until ctx ends; Close does so a last time.
 func (db *DB) KeepSealed(ctx context.Context, log *slog.Logger) {
+	var told time.Time
 	for tick := time.NewTicker(sealEvery); ; {
 		select {
 		case <-tick.C:
 			limit, cancel := context.WithTimeout(ctx, sealLimit)
-			if err := db.SealAll(limit); err != nil && ctx.Err() == nil {
-				log.Warn("the audit trail could not be sealed, it will be tried again", "error", err)
+			err := db.SealAll(limit)
+			if err != nil && ctx.Err() == nil && time.Since(told) > tellEvery {
+				told = time.Now()
+				log.Error("the audit trail could not be sealed, it will be tried again", "error", err)
 			}
 			cancel()
 		case <-ctx.Done():
@@ -88,85 +91,90 @@ func (db *DB) KeepSealed(ctx context.Context, log *slog.Logger) {
 // work, nothing is done.
 func (db *DB) SealAll(ctx context.Context) error {
 	for {
-		if sealed, err := db.seal(ctx); err != nil || sealed < sealBatch {
+		sealed, err := db.seal(ctx)
+		db.noteEnd(err)
+		if err != nil || sealed < sealBatch {
 			return err
 		}
 	}
 }
 
+// tellEvery is how often the log says that nothing can be sealed.
+const tellEvery = time.Minute
+
 func newestSeal(q *gorm.DB, s *Seal) error {
 	return q.Order("id DESC").Limit(1).Find(s).Error
-}
-
-func unsealed(q *gorm.DB, last Seal, limit int) (events []Event, err error) {
-	q = q.Where("id > ?", last.LastID)
-	if len(last.Pending) > 0 {
-		q = q.Or("id IN ?", []int64(last.Pending))
-	}
-	return events, q.Order("id").Limit(limit).Find(&events).Error
 }
 
 // seal makes one seal, and returns how many events it covers. Events do not change, so all but the last step is done
 // while others write.
 func (db *DB) seal(ctx context.Context) (int, error) {
 	q := db.read.WithContext(ctx)
-	var last Seal
-	if err := newestSeal(q, &last); err != nil {
+	last, err := db.newestOfOurs(q)
+	if err != nil {
 		return 0, err
 	}
-	events, err := unsealed(q, last, sealBatch)
+	at, gaps := now(), gapsOf(last)
+	events, err := unsealed(q, last.LastID, gaps)
 	if err != nil || len(events) == 0 {
 		return 0, err
 	}
-	if err := db.sealedByUs(q, last); err != nil {
-		return 0, err
-	}
-	at := now()
-	var horizon int64 // ids up to here that are missing will never come
-	err = q.Model(&Seal{}).Where("at < ?", at.Add(-settled)).Select("coalesce(max(last_id), 0)").Scan(&horizon).Error
+	gaps, err = openGaps(q, at, gaps)
 	if err != nil {
 		return 0, err
 	}
-	s, err := db.newSeal(at, last, events, horizon)
-	if err != nil {
-		return 0, err
-	}
+	s := db.newSeal(at, last, events, gaps, q.Name() == "postgres")
 	sealed := 0
 	err = db.Write(ctx, Actor{}, func(tx *Tx) (err error) {
-		sealed, err = tx.addSeal(s, last.ID, len(events))
+		sealed, err = tx.addSeal(s, last.ID)
 		return err
 	})
+	if err == nil && sealed > 0 {
+		err = db.rememberEnd(*s)
+	}
 	return sealed, err
 }
 
-// newSeal covers events with a seal that follows the last one.
-func (db *DB) newSeal(at time.Time, last Seal, events []Event, horizon int64) (*Seal, error) {
+// unsealed finds the next events to seal: those in the gaps, and new ones. Ids beyond what the database has given out
+// were put in by hand; they stay unsealed, which VerifyAudit tells.
+func unsealed(q *gorm.DB, lastID int64, gaps []gap) ([]Event, error) {
+	late, err := lateEvents(q, gaps)
+	if err != nil {
+		return nil, err
+	}
+	given := q.Where("id > ?", lastID)
+	if q.Name() == "postgres" {
+		given = given.Where("id <= (SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('events', 'id')::regclass), 0))")
+	}
+	var events []Event
+	err = given.Order("id").Limit(sealBatch - len(late)).Find(&events).Error
+	return append(late, events...), err
+}
+
+// newSeal covers events, in the order of their ids, with a seal that follows the last one.
+func (db *DB) newSeal(at time.Time, last Seal, events []Event, gaps []gap, mayCome bool) *Seal {
 	s := &Seal{At: at, EventIDs: IDs{}, Pending: IDs{}, LastID: last.LastID}
 	var macs bytes.Buffer
 	h := db.newMAC()
 	for _, e := range events {
-		if e.ID-s.LastID > widestGap {
-			return nil, fmt.Errorf("event %d cannot follow event %d: it was put in by hand", e.ID, s.LastID)
+		if mayCome && e.ID > s.LastID+1 {
+			gaps = append(gaps, gap{s.LastID + 1, e.ID - 1, -at.Unix()})
+		}
+		if e.ID < s.LastID {
+			gaps = without(gaps, e.ID)
 		}
 		s.EventIDs = append(s.EventIDs, e.ID)
 		macs.WriteString(hex.EncodeToString(rowMAC(h, e)))
-		for id := s.LastID + 1; id < e.ID; id++ {
-			s.Pending = append(s.Pending, id)
-		}
 		s.LastID = max(s.LastID, e.ID)
 	}
-	for _, id := range last.Pending {
-		if id > horizon && !slices.Contains(s.EventIDs, id) {
-			s.Pending = append(s.Pending, id)
-		}
-	}
+	s.Gaps = flat(gaps)
 	s.RowMACs = macs.String()
 	s.MAC = db.chain(last.MAC, *s)
-	return s, nil
+	return s
 }
 
 // addSeal stores a seal, unless another instance has gone on from the last one, or is about to.
-func (tx *Tx) addSeal(s *Seal, last int64, events int) (int, error) {
+func (tx *Tx) addSeal(s *Seal, last int64) (int, error) {
 	if tx.Name() == "postgres" {
 		var mine bool
 		if err := tx.Raw("SELECT pg_try_advisory_xact_lock(hashtextextended('seal', 0))").Scan(&mine).Error; err != nil || !mine {
@@ -177,8 +185,11 @@ func (tx *Tx) addSeal(s *Seal, last int64, events int) (int, error) {
 	if err := newestSeal(tx.DB, &newest); err != nil || newest.ID != last {
 		return 0, err
 	}
-	return events, tx.Create(s).Error
+	s.ID = 0 // of an attempt before
+	return len(s.EventIDs), tx.Create(s).Error
 }
+
+var errOtherKey = errors.New("the newest seal was not made with this AUDIT_KEY (or JWT_SECRET); nothing is sealed until it is")
 
 // sealedByUs refuses to go on with a chain that another key began: an instance or a command that was started with a
 // wrong key would break it for good.
@@ -191,7 +202,7 @@ func (db *DB) sealedByUs(q *gorm.DB, last Seal) error {
 		return err
 	}
 	if last.MAC != db.chain(before.MAC, last) {
-		return errors.New("the newest seal was not made with this AUDIT_KEY (or JWT_SECRET); nothing is sealed until it is")
+		return errOtherKey
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ type DB struct {
 	refreshGrace time.Duration
 	refreshKey   []byte // derives the successor of a refresh token
 	auditKey     []byte // seals the audit trail
+	end          *auditEnd
 	recorder     *recorder
 	revocations  atomic.Int64
 }
@@ -50,6 +51,9 @@ func Open(ctx context.Context, cfg *config.Config) (*DB, error) {
 		return nil, err
 	}
 	if db.auditKey, err = auditKey(cfg); err != nil {
+		return nil, err
+	}
+	if db.end, err = readEnd(cfg.AuditSealFile); err != nil {
 		return nil, err
 	}
 	if cfg.Database.Postgres != "" {

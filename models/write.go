@@ -35,8 +35,23 @@ func (db *DB) Write(ctx context.Context, by Actor, fn func(tx *Tx) error) error 
 	return db.writeAfter(ctx, by, (*Tx).checkActor, fn)
 }
 
+// goOn makes a context with which what has begun goes on to its end even if the client hangs up: else a client could have
+// changes rolled back half-way again and again, at no cost to itself. (A group does the same by itself.)
+func (db *DB) goOn(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	if db.group != nil {
+		return ctx, func() {}, nil
+	}
+	on, cancel := fastgorm.Uncancelled(ctx)
+	return on, cancel, ctx.Err()
+}
+
 // writeAfter is Write with a check of the actor of its own.
 func (db *DB) writeAfter(ctx context.Context, by Actor, check, fn func(tx *Tx) error) error {
+	ctx, cancel, err := db.goOn(ctx)
+	defer cancel()
+	if err != nil {
+		return apierror.FromDatabase(err)
+	}
 	for try := 1; ; try++ {
 		var tx *Tx
 		err := db.transaction(ctx, func(g *gorm.DB) error {
@@ -69,9 +84,14 @@ func (db *DB) transaction(ctx context.Context, fn func(*gorm.DB) error) error {
 // faster three times, fn takes its turn in a transaction; and so it does if one statement is not enough.
 func (db *DB) WriteAlone(ctx context.Context, by Actor, fn func(tx *Tx) error) error {
 	if db.group == nil {
+		on, cancel, err := db.goOn(ctx)
+		defer cancel()
+		if err != nil {
+			return apierror.FromDatabase(err)
+		}
 		for range 3 {
 			var tx *Tx
-			err := db.write.OnOneConnection(ctx, func(g *gorm.DB) error {
+			err := db.write.OnOneConnection(on, func(g *gorm.DB) error {
 				tx = &Tx{DB: g, By: by, Now: now(), alone: true}
 				return fn(tx)
 			})

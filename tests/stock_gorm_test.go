@@ -64,7 +64,7 @@ func TestWithoutThePluginTheAnswersAreTheSame(t *testing.T) {
 		for _, query := range []string{"SELECT count(*) FROM events", "SELECT count(*) FROM patients", "SELECT count(*) FROM mappings"} {
 			assert.Equal(t, api.Count(query), stock.Count(query), query)
 		}
-		_, err := stock.DB.VerifyAudit(t.Context(), func(int64, int64) {})
+		_, err := stock.DB.VerifyAudit(t.Context(), "", func(int64, int64) {})
 		assert.NoError(t, err)
 	}, func(cfg *config.Config) { cfg.StockGORM = false })
 }

@@ -225,7 +225,7 @@ func TestReadsAreStoredWithinASecondAndAtTheLatestWhenTheServerStops(t *testing.
 			}
 		})
 		assert.Equal(t, 6, api.Count(reads))
-		report, err := api.DB.VerifyAudit(context.Background(), func(int64, int64) {})
+		report, err := api.DB.VerifyAudit(context.Background(), "", func(int64, int64) {})
 		require.NoError(t, err)
 		assert.Zero(t, report.Unsealed, "what is stored at the end is sealed too")
 	})

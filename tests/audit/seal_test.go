@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -97,18 +99,70 @@ func TestTamperingWithTheTrailIsNamed(t *testing.T) {
 	})
 }
 
-func TestACutTailDoesNotShowButTheNewestSealDiffers(t *testing.T) {
+// endFile lets PostgreSQL's server remember the newest seal in a file too, as the embedded database's does.
+func endFile(t *testing.T) func(*config.Config) {
+	dir := t.TempDir()
+	return func(cfg *config.Config) {
+		if cfg.AuditSealFile == "" {
+			cfg.AuditSealFile = filepath.Join(dir, "seal")
+		}
+	}
+}
+
+func TestACutTailShowsAgainstANotedSealAndAgainstTheRememberedOne(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		sealed(api)
 		before, err := api.VerifyAudit()
 		require.NoError(t, err)
+		verify := func(noted string) error {
+			_, err := api.DB.VerifyAudit(t.Context(), noted, func(int64, int64) {})
+			return err
+		}
+		require.NoError(t, verify(before.Last))
+		require.ErrorContains(t, verify("0123"), "the seal 0123 is not part of the chain")
+		api.Exec("CREATE TABLE kept AS SELECT * FROM seals")
 		api.Exec("DELETE FROM seals WHERE id = 3")
 		api.Exec("DELETE FROM events WHERE id > 6")
+		require.ErrorContains(t, verify(before.Last), "not part of the chain")
+		require.ErrorContains(t, verify(""), "the newest seal that the server remembers")
+		require.NoError(t, os.Remove(api.Config.AuditSealFile))
 		after, err := api.VerifyAudit()
-		require.NoError(t, err)
+		require.NoError(t, err, "without either, it does not show")
 		assert.EqualValues(t, 6, after.Events)
 		assert.NotEqual(t, before.Last, after.Last)
-	})
+		api.Exec("INSERT INTO seals SELECT * FROM kept WHERE id = 3") // so that the server can seal when it ends
+	}, endFile(t))
+}
+
+func TestTheServerDoesNotSealAForgeryAnew(t *testing.T) {
+	for name, forgery := range map[string]string{
+		"all seals": "DELETE FROM seals", "the newest seal": "DELETE FROM seals WHERE id = (SELECT max(id) FROM seals)",
+	} {
+		t.Run(name, func(t *testing.T) {
+			kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+				ana := sealed(api)
+				api.Exec("CREATE TABLE kept AS SELECT * FROM seals")
+				api.Exec(forgery)
+				api.Exec("UPDATE events SET action = 'list' WHERE id = 9")
+				ana.Patient("one more")
+				seals := api.Count("SELECT count(*) FROM seals")
+				require.ErrorContains(t, api.DB.SealAll(t.Context()), "is gone", "the server remembers")
+				again, err := models.Open(t.Context(), api.Config)
+				require.NoError(t, err)
+				require.ErrorContains(t, again.SealAll(t.Context()), "is gone", "its file remembers")
+				require.ErrorContains(t, again.Close(), "is gone")
+				assert.Equal(t, seals, api.Count("SELECT count(*) FROM seals"))
+				assert.Contains(t, api.Nobody().Get("/readyz").Expect(http.StatusOK).JSON["detail"], "audit trail")
+				_, err = api.VerifyAudit()
+				require.ErrorContains(t, err, "not part of the chain")
+				api.LiftAppendOnly() // which opening had put back
+				api.Exec("DELETE FROM seals")
+				api.Exec("INSERT INTO seals SELECT * FROM kept")
+				require.NoError(t, api.DB.SealAll(t.Context()), "with the seals back, it goes on")
+				assert.Nil(t, api.Nobody().Get("/readyz").JSON["detail"])
+			}, endFile(t))
+		})
+	}
 }
 
 func TestAnEventThatCommitsLateIsSealedLater(t *testing.T) {
@@ -141,7 +195,8 @@ func TestAnEventThatCommitsLateIsSealedLater(t *testing.T) {
 		report, err = api.VerifyAudit()
 		require.NoError(t, err)
 		assert.Equal(t, models.AuditReport{Events: 3, Seals: 2, Last: report.Last}, *report)
-		assert.Equal(t, []string{"{1,4} {2,3}", "{2} {3}"}, api.Rows("SELECT event_ids::text, ' ', pending::text FROM seals ORDER BY id"))
+		gaps := api.Rows("SELECT event_ids::text, ' ', gaps[1:2]::text, cardinality(gaps) FROM seals ORDER BY id")
+		assert.Equal(t, []string{"{1,4} {2,3}3", "{2} {3,3}3"}, gaps)
 		api.LiftAppendOnly()
 		api.Exec("UPDATE events SET action = 'list' WHERE id = 2")
 		_, err = api.VerifyAudit()
@@ -193,7 +248,7 @@ func TestAWrongKeyNeitherProvesNorSeals(t *testing.T) {
 		wrong.AuditKey = config.Secret("another-key-that-is-long-enough-0123456789")
 		other, err := models.Open(t.Context(), &wrong)
 		require.NoError(t, err)
-		_, err = other.VerifyAudit(t.Context(), func(int64, int64) {})
+		_, err = other.VerifyAudit(t.Context(), "", func(int64, int64) {})
 		require.ErrorContains(t, err, "seal 1")
 		require.ErrorContains(t, err, "AUDIT_KEY")
 		require.ErrorContains(t, other.Close(), "AUDIT_KEY")

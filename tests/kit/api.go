@@ -165,7 +165,7 @@ func (api *API) Seal() {
 
 // VerifyAudit proves the audit trail.
 func (api *API) VerifyAudit() (*models.AuditReport, error) {
-	return api.DB.VerifyAudit(api.T.Context(), func(int64, int64) {})
+	return api.DB.VerifyAudit(api.T.Context(), "", func(int64, int64) {})
 }
 
 // LiftAppendOnly removes the triggers that keep events and seals from being changed, as a holder of the database can.

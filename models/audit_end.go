@@ -1,0 +1,121 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"gorm.io/gorm"
+)
+
+// Whoever holds the database, but not the key, can remove seals from the end of the chain, and then change the events
+// that they covered. If the server went on from there, it would seal the forgery itself. So it remembers the newest seal
+// that it has seen, in the process and in a file where the database's holder cannot reach it, and refuses to seal when
+// this one is gone.
+type auditEnd struct {
+	file string // "" where there is none
+
+	mu      sync.Mutex
+	id      int64 // of the seal; 0 remembers none
+	mac     string
+	problem string // why nothing is sealed, for people
+}
+
+// errEndGone names what to do, because a restored backup looks just like this.
+var errEndGone = errors.New("the newest seal of the audit trail that this server has seen is gone from the database, or is another one." +
+	" Nothing is sealed any more. If an older copy of the database was put back on purpose, stop the server, remove the file of AUDIT_SEAL_FILE, and start it again")
+
+// readEnd reads what the file remembers. A file that does not exist remembers nothing.
+func readEnd(file string) (*auditEnd, error) {
+	end := &auditEnd{file: file}
+	if file == "" {
+		return end, nil
+	}
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return end, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	id, mac, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
+	if end.id, err = strconv.ParseInt(id, 10, 64); err != nil {
+		return nil, fmt.Errorf("%s does not hold the number and the HMAC of a seal", file)
+	}
+	end.mac = mac
+	return end, nil
+}
+
+// rememberEnd remembers a seal as the newest.
+func (db *DB) rememberEnd(s Seal) error {
+	end := db.end
+	end.mu.Lock()
+	defer end.mu.Unlock()
+	if s.ID <= end.id { // another sealer of this process was faster
+		return nil
+	}
+	end.id, end.mac = s.ID, s.MAC
+	if end.file == "" {
+		return nil
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(end.file), filepath.Base(end.file)+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(tmp, "%d %s\n", s.ID, s.MAC)
+	if err = errors.Join(err, tmp.Close()); err == nil {
+		err = os.Rename(tmp.Name(), end.file)
+	}
+	if err != nil {
+		_ = os.Remove(tmp.Name())
+	}
+	return err
+}
+
+// newestOfOurs finds the newest seal, and refuses to go on from it unless it was made with our key and the one that is
+// remembered still is in its place.
+func (db *DB) newestOfOurs(q *gorm.DB) (last Seal, err error) {
+	db.end.mu.Lock()
+	id, mac := db.end.id, db.end.mac // before the newest is read: else another sealer could be ahead of it
+	db.end.mu.Unlock()
+	if err := newestSeal(q, &last); err != nil {
+		return last, err
+	}
+	if err := db.sealedByUs(q, last); err != nil {
+		return last, err
+	}
+	if id != 0 && (id != last.ID || mac != last.MAC) {
+		var remembered Seal
+		if err := q.Where("id = ?", id).Limit(1).Find(&remembered).Error; err != nil {
+			return last, err
+		}
+		if remembered.MAC != mac || id > last.ID {
+			return last, errEndGone
+		}
+	}
+	return last, db.rememberEnd(last)
+}
+
+// noteEnd keeps why nothing is sealed, for AuditProblem.
+func (db *DB) noteEnd(err error) {
+	db.end.mu.Lock()
+	defer db.end.mu.Unlock()
+	switch {
+	case err == nil:
+		db.end.problem = ""
+	case errors.Is(err, errEndGone), errors.Is(err, errOtherKey):
+		db.end.problem = err.Error()
+	}
+}
+
+// AuditProblem says why the audit trail cannot be sealed, "" if it can.
+func (db *DB) AuditProblem() string {
+	db.end.mu.Lock()
+	defer db.end.mu.Unlock()
+	return db.end.problem
+}
