@@ -80,13 +80,13 @@ func Load(environ []string, dotenv string) (*Config, error) {
 
 	cfg := &Config{HashMemory: 19 * 1024}
 	errs := explain(env.ParseWithOptions(cfg, env.Options{Environment: vars}))
+	errs = append(errs, check(cfg, errs)...)
 	if cfg.AuditSealFile == "" && cfg.Database.SQLite != "" {
 		cfg.AuditSealFile = cfg.Database.SQLite + ".seal"
 	}
 	if vars["ACCOUNT_RATE_LIMIT"] == "" {
 		cfg.AccountRateLimit = 50 * cfg.AuthRateLimit
 	}
-	errs = append(errs, check(cfg, errs)...)
 	if cfg.JWTSecret == "" && !errs.names("JWT_SECRET") && !errs.names("DATABASE_URL") {
 		if cfg.Database.Postgres != "" {
 			errs = append(errs, "JWT_SECRET: required with PostgreSQL; make one with: openssl rand -base64 48")

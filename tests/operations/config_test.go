@@ -38,19 +38,19 @@ func TestConfigurationHasDefaults(t *testing.T) {
 	assert.Equal(t, &config.Config{
 		Host: "127.0.0.1", Port: 8000, Database: config.Database{SQLite: "healthcare.db"}, MaxConns: 16, MaxIdle: 16, MinPassword: 8,
 		AccessTokenTTL: 15 * time.Minute, RefreshTokenTTL: 168 * time.Hour, RefreshGrace: 10 * time.Second,
-		Registration: "open", AuthRateLimit: 120, RequestTimeout: 10 * time.Second, LogLevel: slog.LevelInfo, HashMemory: 19 * 1024,
+		Registration: "open", AuthRateLimit: 120, AccountRateLimit: 6000, AuditSealFile: "healthcare.db.seal", RequestTimeout: 10 * time.Second, LogLevel: slog.LevelInfo, HashMemory: 19 * 1024,
 	}, cfg)
 }
 
 func TestEveryVariableIsRead(t *testing.T) {
 	t.Parallel()
 	cfg, err := load(t, "", "HOST=::1", "PORT=80", "DATABASE_URL=postgresql://u:pw@db.example.org:5433/clinic", "JWT_SECRET="+secret, "DB_MAX_CONNS=5", "DB_MAX_IDLE_CONNS=0",
-		"PASSWORD_MIN_LENGTH=15", "ACCESS_TOKEN_TTL=1h30m", "REFRESH_TOKEN_TTL=24h", "REFRESH_GRACE=0s", "AUDIT_KEY="+secret, "REGISTRATION=closed", "AUTH_RATE_LIMIT=0", "REQUEST_TIMEOUT=30s", "LOG_LEVEL=WARN",
+		"PASSWORD_MIN_LENGTH=15", "ACCESS_TOKEN_TTL=1h30m", "REFRESH_TOKEN_TTL=24h", "REFRESH_GRACE=0s", "AUDIT_KEY="+secret, "REGISTRATION=closed", "AUTH_RATE_LIMIT=0", "ACCOUNT_RATE_LIMIT=9", "AUDIT_SEAL_FILE=/x", "REQUEST_TIMEOUT=30s", "LOG_LEVEL=WARN",
 		"CORS_ALLOWED_ORIGINS=https://app.example.org, http://localhost:3000/", "TRUSTED_PROXIES=10.1.2.3/8, ::1,192.0.2.7")
 	require.NoError(t, err)
 	assert.Equal(t, &config.Config{
 		Host: "::1", Port: 80, Database: config.Database{Postgres: "postgresql://u:pw@db.example.org:5433/clinic"}, JWTSecret: secret, AuditKey: secret, MaxConns: 5, MinPassword: 15, RefreshTokenTTL: 24 * time.Hour,
-		AccessTokenTTL: 90 * time.Minute, Registration: "closed", AuthRateLimit: 0, RequestTimeout: 30 * time.Second, LogLevel: slog.LevelWarn, HashMemory: 19 * 1024,
+		AccessTokenTTL: 90 * time.Minute, Registration: "closed", AuthRateLimit: 0, AccountRateLimit: 9, AuditSealFile: "/x", RequestTimeout: 30 * time.Second, LogLevel: slog.LevelWarn, HashMemory: 19 * 1024,
 		CORSAllowedOrigins: []config.Origin{"https://app.example.org", "http://localhost:3000"},
 		TrustedProxies:     []config.Network{{Prefix: netip.MustParsePrefix("10.0.0.0/8")}, {Prefix: netip.MustParsePrefix("::1/128")}, {Prefix: netip.MustParsePrefix("192.0.2.7/32")}},
 	}, cfg)
@@ -72,6 +72,7 @@ func TestAWrongVariableIsNamedAndItsValueIsNot(t *testing.T) {
 		"ACCESS_TOKEN_TTL":     {"a duration": {"15", "15 minutes", "1d"}, "at least 1s": {"0s", "-1m", "10ms"}, "at most 24h": {"25h"}},
 		"REGISTRATION":         {"one of: open, closed": {"yes", "OPEN"}},
 		"AUTH_RATE_LIMIT":      {"at least 0": {"-1"}, "whole number": {"120/m"}, "at most": {"1000001"}},
+		"ACCOUNT_RATE_LIMIT":   {"at least 0": {"-1"}, "whole number": {"100/s"}, "at most": {"50000001"}},
 		"CORS_ALLOWED_ORIGINS": {"origins such as": {"*", "https://*.example.net", "clinic.example.net", "https://clinic.example.net/path", "https://a.org,ftp://b.org", "https://u:p@a.org", "https://a.org?x", "://"}},
 		"TRUSTED_PROXIES":      {"CIDR": {"*", "proxy.example.org", "10.0.0.0/33", "10.0.0.1,nonsense"}},
 		"REQUEST_TIMEOUT":      {"a duration": {"soon"}, "at least 100ms": {"1ms"}, "at most 5m": {"6m"}},
