@@ -1,9 +1,10 @@
 package middleware
 
 import (
-	"crypto/rand"
 	"log/slog"
+	"math/rand/v2"
 	"regexp"
+	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -16,14 +17,14 @@ const (
 
 var goodRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// RequestID gives each request an id: the client's own if it is a plain word, else a random one.
+// RequestID gives each request an id: the client's own if it is a plain word, else a random one, which need not be secret.
 func RequestID(c *gin.Context) {
-	id := c.GetHeader("X-Request-ID")
-	if !goodRequestID.MatchString(id) {
-		id = rand.Text()
+	id := c.GetHeader("X-Request-Id")
+	if id == "" || !goodRequestID.MatchString(id) {
+		id = strconv.FormatUint(rand.Uint64(), 36) + strconv.FormatUint(rand.Uint64(), 36) //nolint:gosec // see above
 	}
 	c.Set(requestIDKey, id)
-	c.Header("X-Request-ID", id)
+	c.Header("X-Request-Id", id)
 }
 
 // RequestIDOf is the id that RequestID gave.
