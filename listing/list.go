@@ -76,7 +76,8 @@ type request struct {
 	dialect string        // "sqlite" or "postgres"
 }
 
-// Find returns the page that the parameters ask for, among the rows that the scopes let through. Each scope may only
+// Find returns the page that the parameters ask for, among the rows that the scopes let through. Db is a session with a
+// context and nothing else, as WithContext gives it. Each scope may only
 // add conditions, by Where with SQL text and plain values. It must not call Scopes: what that adds is not seen here.
 func Find[T any](db *gorm.DB, list List, values url.Values, staff bool, scopes ...func(*gorm.DB) *gorm.DB) (*Page[T], error) {
 	params, err := list.parse(values)
@@ -89,7 +90,6 @@ func Find[T any](db *gorm.DB, list List, values url.Values, staff bool, scopes .
 	if params.deleted && !staff {
 		return nil, apierror.ErrForbidden
 	}
-	db = db.Session(&gorm.Session{NewDB: true}) // with the same context, but each statement begins empty
 	visible, err := conditionsOf(db, list.Table, scopes)
 	if err != nil {
 		return nil, err

@@ -64,8 +64,29 @@ func errScope(found string) error {
 // GORM's Query callback, which a plugin makes fast.
 func run[T any](db *gorm.DB, statement clause.Expr, room int) ([]T, error) {
 	rows := make([]T, 0, room)
-	err := db.Raw(statement.SQL, statement.Vars...).Find(&rows).Error
+	query := db.Raw("") // GORM's own parser of SQL looks at each letter
+	query.Statement.Vars = statement.Vars
+	number(&query.Statement.SQL, statement.SQL, db.Name() == "postgres")
+	err := query.Find(&rows).Error
 	return rows, apierror.FromDatabase(err)
+}
+
+// number writes a text with its placeholders as the database has them: PostgreSQL numbers them.
+func number(into *strings.Builder, sql string, numbered bool) {
+	if !numbered {
+		into.WriteString(sql)
+		return
+	}
+	into.Grow(len(sql) + 2*strings.Count(sql, "?"))
+	for n := 1; ; n++ {
+		before, after, more := strings.Cut(sql, "?")
+		into.WriteString(before)
+		if !more {
+			return
+		}
+		into.WriteString("$" + strconv.Itoa(n))
+		sql = after
+	}
 }
 
 // fromWhere is the part of a statement that says which rows: FROM, JOIN and WHERE. It is put together here and not by

@@ -50,7 +50,9 @@ func LimitConcurrency(most, share int) gin.HandlerFunc {
 			}
 			defer l.leave(id)
 		}
-		answer := &answerWriter{ResponseWriter: c.Writer}
+		answer := answers.Get().(*answerWriter)
+		answer.ResponseWriter = c.Writer
+		defer answer.forget()
 		c.Writer = answer
 		ok := l.work(c)
 		c.Writer = answer.ResponseWriter
@@ -133,6 +135,17 @@ func (l *concurrency) forget(id int64) {
 type answerWriter struct {
 	gin.ResponseWriter
 	body bytes.Buffer
+}
+
+var answers = sync.Pool{New: func() any { return new(answerWriter) }}
+
+// forget makes the writer ready for the next answer, unless it has grown large.
+func (w *answerWriter) forget() {
+	if w.body.Cap() <= smallBody {
+		w.ResponseWriter = nil
+		w.body.Reset()
+		answers.Put(w)
+	}
 }
 
 func (w *answerWriter) Write(b []byte) (int, error) { return w.body.Write(b) }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -21,7 +22,7 @@ var goodRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 func RequestID(c *gin.Context) {
 	id := c.GetHeader("X-Request-Id")
 	if id == "" || !goodRequestID.MatchString(id) {
-		id = strconv.FormatUint(rand.Uint64(), 36) + strconv.FormatUint(rand.Uint64(), 36) //nolint:gosec // see above
+		id = strings.ToUpper(strconv.FormatUint(rand.Uint64(), 36) + strconv.FormatUint(rand.Uint64(), 36)) //nolint:gosec // see above
 	}
 	c.Set(requestIDKey, id)
 	c.Header("X-Request-Id", id)
