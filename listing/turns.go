@@ -81,7 +81,8 @@ func (t *Turns) leave(account int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	own := t.accounts[account]
-	if own.count--; own.count == 0 {
+	own.count--
+	if own.count == 0 {
 		delete(t.accounts, account)
 	}
 }

@@ -85,7 +85,8 @@ func (r *interruptibleRows) interrupt(handle uintptr) {
 
 // Close returns when nothing more can be interrupted: the next query on the connection must not be.
 func (r *interruptibleRows) Close() error {
-	if close(r.closing); !r.stop() {
+	close(r.closing)
+	if !r.stop() {
 		<-r.interrupted
 	}
 	return r.Rows.Close()

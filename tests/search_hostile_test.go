@@ -60,6 +60,7 @@ func fillPatients(api *kit.API, owner, count int, text string) {
 		INSERT INTO patients (id, name, gender, phone, email, address, blood_group, allergies, medical_history, created_by, created_at, updated_at, version, name_key, search_text)
 		SELECT n, 'hostile', 'unknown', '', '', '', '', '', '', %d, %s, %[3]s, 1, 'hostile', %s FROM numbers`, count, owner, kit.Ago(time.Hour), text))
 	if api.IsPostgres() {
+		api.Exec("SELECT setval('patients_id_seq', max(id)) FROM patients")
 		api.Exec("ANALYZE patients")
 	}
 }
@@ -133,14 +134,16 @@ func TestASearchEndsWithinItsTimeLimitAndLeavesTheOthersAlone(t *testing.T) {
 		done := make(chan []*kit.Response)
 		began := time.Now()
 		go func() {
-			done <- kit.AtOnce(20, func(int) *kit.Response { return ana.Get("/api/patients/?" + search(strings.Join(words, " "))) })
+			done <- kit.AtOnce(60, func(int) *kit.Response { return ana.Get("/api/patients/?" + search(strings.Join(words, " "))) })
 		}()
 		answered := 0
 		for {
 			select {
 			case answers := <-done:
 				assert.Less(t, time.Since(began), limit+time.Second)
-				assert.Equal(t, map[int]int{http.StatusServiceUnavailable: 20}, kit.Tally(answers))
+				assert.Equal(t, map[int]int{http.StatusServiceUnavailable: 60}, kit.Tally(answers))
+				waited := slices.DeleteFunc(answers, func(r *kit.Response) bool { return r.JSON["detail"] == "Too many searches at once. Try again soon." })
+				assert.Len(t, waited, 32)
 				assert.Greater(t, answered, 5)
 				return
 			default:
