@@ -59,7 +59,9 @@ func measureOthers(t *testing.T, ana, eve *kit.Client, texts []string) {
 		"list":        func() *kit.Response { return eve.Get("/api/patients/") },
 		"search":      func() *kit.Response { return eve.Get("/api/patients/?search=einstein") },
 		"doctors":     func() *kit.Response { return eve.Get("/api/doctors/") },
-		"update":      func() *kit.Response { return eve.Patch(kit.Path("patients", patient), kit.Object{"phone": fmt.Sprint(time.Now().UnixNano() % 1e9)}) },
+		"update": func() *kit.Response {
+			return eve.Patch(kit.Path("patients", patient), kit.Object{"phone": fmt.Sprint(time.Now().UnixNano() % 1e9)})
+		},
 	}
 	end := time.Now().Add(10 * time.Second)
 	var hostile, ordinary sync.WaitGroup
