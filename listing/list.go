@@ -2,7 +2,8 @@
 // and returns one page. Begin with List, which says what clients may ask, and Find, which answers them.
 //
 // params.go checks the parameters. page.go and cursor.go find a page, by its number or beside a cursor. search.go finds
-// the rows that hold the words of a search. statement.go has the parts of SQL that all of them use.
+// the rows that hold the words of a search, and turns.go lets few searches run at once. statement.go has the parts of
+// SQL that all of them use.
 package listing
 
 import (
@@ -68,6 +69,13 @@ func Text(column string) Filter {
 	return Filter{column, func(s string) (any, bool) { return s, true }, ""}
 }
 
+// Client is who asks for a list.
+type Client struct {
+	Account int64
+	Staff   bool
+	Turns   *Turns // that its searches take
+}
+
 // request is a list as one client asked for it.
 type request struct {
 	List
@@ -77,9 +85,9 @@ type request struct {
 }
 
 // Find returns the page that the parameters ask for, among the rows that the scopes let through. Db is a session with a
-// context and nothing else, as WithContext gives it. Each scope may only
-// add conditions, by Where with SQL text and plain values. It must not call Scopes: what that adds is not seen here.
-func Find[T any](db *gorm.DB, list List, values url.Values, staff bool, scopes ...func(*gorm.DB) *gorm.DB) (*Page[T], error) {
+// context and nothing else, as WithContext gives it. Each scope may only add conditions, by Where with SQL text and plain
+// values. It must not call Scopes: what that adds is not seen here.
+func Find[T any](db *gorm.DB, list List, values url.Values, client Client, scopes ...func(*gorm.DB) *gorm.DB) (*Page[T], error) {
 	params, err := list.parse(values)
 	if err != nil {
 		return nil, err
@@ -87,7 +95,7 @@ func Find[T any](db *gorm.DB, list List, values url.Values, staff bool, scopes .
 	if params.pageTooLarge {
 		return nil, errNoSuchPage
 	}
-	if params.deleted && !staff {
+	if params.deleted && !client.Staff {
 		return nil, apierror.ErrForbidden
 	}
 	visible, err := conditionsOf(db, list.Table, scopes)
@@ -100,6 +108,13 @@ func Find[T any](db *gorm.DB, list List, values url.Values, staff bool, scopes .
 			condition = ".deleted_at IS NOT NULL"
 		}
 		visible = append(visible, gorm.Expr(list.Table+condition))
+	}
+	if len(params.words) > 0 {
+		done, err := client.Turns.take(db.Statement.Context, client.Account)
+		if err != nil {
+			return nil, apierror.FromDatabase(err)
+		}
+		defer done()
 	}
 	r := request{list, params, visible, db.Name()}
 	if params.byCursor {

@@ -20,6 +20,9 @@ const (
 	defaultPageSize = 20
 	maxPageSize     = 100
 	maxSearchLength = 255 // characters
+	// Each word is compared with the text of every row. A name with its titles, a phone number in groups and an e-mail
+	// address have fewer words than this.
+	maxSearchWords = 16
 )
 
 // params are the parameters of a list after they were checked.
@@ -56,10 +59,7 @@ func (l List) parse(values url.Values) (params, error) {
 	p.parseOrdering(values.Get("ordering"), l.Orderings, errs)
 	p.parseCursor(values, errs)
 	if search := values.Get("search"); l.Search != "" && search != "" {
-		if utf8.RuneCountInString(search) > maxSearchLength {
-			errs.Add("search", "Ensure this field has no more than "+strconv.Itoa(maxSearchLength)+" characters.")
-		}
-		p.words = strings.Fields(l.Fold(search))
+		p.parseSearch(search, l.Fold, errs)
 	}
 	if s := values.Get("deleted"); l.Deletable && s != "" {
 		var err error
@@ -69,6 +69,22 @@ func (l List) parse(values url.Values) (params, error) {
 	}
 	p.parseFilters(values, l.Filters, errs)
 	return p, errs.Err()
+}
+
+// parseSearch takes a search apart into its different words. It does not even fold a text that is too long.
+func (p *params) parseSearch(text string, fold func(string) string, errs apierror.Fields) {
+	if utf8.RuneCountInString(text) > maxSearchLength {
+		errs.Add("search", "Ensure this field has no more than "+strconv.Itoa(maxSearchLength)+" characters.")
+		return
+	}
+	for _, word := range strings.Fields(fold(text)) {
+		if !slices.Contains(p.words, word) {
+			p.words = append(p.words, word)
+		}
+	}
+	if len(p.words) > maxSearchWords {
+		errs.Add("search", "Ensure this field has no more than "+strconv.Itoa(maxSearchWords)+" different words.")
+	}
 }
 
 func (p *params) parsePage(values url.Values, errs apierror.Fields) {

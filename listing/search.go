@@ -4,14 +4,18 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 )
 
-// minIndexedLength is the length of the pieces of text that an index holds. It cannot look up shorter words.
-const minIndexedLength = 3
+// The index of a search holds all pieces of pieceLength letters, so it cannot look up shorter words. No more than
+// maxPieces of a search are looked up: they leave few rows to compare with the words themselves. A whole word is never
+// looked up, because SQLite does not hear that a request has ended while it matches the positions of pieces.
+const (
+	pieceLength = 3
+	maxPieces   = 3
+)
 
 // Looking words up takes as long as the words are common among the rows of all accounts. Reading an account's rows takes
 // as long as the account has many. So words are looked up for an account that has more than fewRows. On PostgreSQL they
@@ -25,32 +29,39 @@ const (
 // It finds them once, whatever the rest of the statement does with them.
 //
 // There are two ways to find them: to read all rows that the client may see (within an index that holds the text too,
-// see models.Patient), or to look the words up in the index of the search. The statement holds both ways and chooses one
+// see models.Patient), or to look pieces of the words up in the index of the search. The statement holds both ways and chooses one
 // itself: "choice" is true in one of them only.
 func (r request) withHits() clause.Expr {
-	words := r.indexedWords()
-	if len(words) == 0 {
+	pieces := r.pieces()
+	if len(pieces) == 0 {
 		hits := r.hits(r.Table, r.holdsWords())
 		return gorm.Expr("WITH hits AS MATERIALIZED ("+hits.SQL+") ", hits.Vars...)
 	}
 	useIndex := r.useIndex()
 	read := r.hits("choice CROSS JOIN "+r.Table, r.holdsWords(), []clause.Expr{gorm.Expr("NOT choice.use_index")})
-	table, inIndex := r.lookUp(words)
+	table, inIndex := r.lookUp(pieces)
 	lookedUp := r.hits("choice CROSS JOIN "+table, inIndex, r.holdsWords(), []clause.Expr{gorm.Expr("choice.use_index")})
 	return gorm.Expr("WITH choice AS MATERIALIZED (SELECT "+useIndex.SQL+" AS use_index),"+
 		" hits AS MATERIALIZED ("+read.SQL+" UNION ALL "+lookedUp.SQL+") ",
 		slices.Concat(useIndex.Vars, read.Vars, lookedUp.Vars)...)
 }
 
-// indexedWords are the words of the search that the index can look up.
-func (r request) indexedWords() []string {
-	var words []string
+// pieces are what is looked up in the index: the first, the middle and the last of all different pieces of the words.
+// They are likely to be of different words, and to be rare where a word repeats one letter.
+func (r request) pieces() []string {
+	var all []string
 	for _, word := range r.words {
-		if r.SearchIndex != "" && utf8.RuneCountInString(word) >= minIndexedLength {
-			words = append(words, word)
+		letters := []rune(word)
+		for i := 0; r.SearchIndex != "" && i+pieceLength <= len(letters); i++ {
+			if piece := string(letters[i : i+pieceLength]); !slices.Contains(all, piece) {
+				all = append(all, piece)
+			}
 		}
 	}
-	return words
+	if n := len(all); n > maxPieces {
+		return []string{all[0], all[n/2], all[n-1]}
+	}
+	return all
 }
 
 // useIndex is true if it is better to look the words up in the index than to read the rows that the client may see.
@@ -83,28 +94,28 @@ func (r request) holdsWords() []clause.Expr {
 	return conditions
 }
 
-// lookUp returns the table and the conditions by which the index of the search finds the rows that hold these words.
-func (r request) lookUp(words []string) (table string, conditions []clause.Expr) {
+// lookUp returns the table and the conditions by which the index of the search finds the rows that hold these pieces.
+func (r request) lookUp(pieces []string) (table string, conditions []clause.Expr) {
 	if r.dialect == "sqlite" {
-		phrases := make([]string, len(words))
-		for i, word := range words {
-			phrases[i] = `"` + strings.ReplaceAll(word, `"`, `""`) + `"`
+		phrases := make([]string, len(pieces))
+		for i, piece := range pieces {
+			phrases[i] = `"` + strings.ReplaceAll(piece, `"`, `""`) + `"`
 		}
 		// NOT INDEXED leaves only the ids that were found, though SQLite would rather read an account's rows.
 		return r.Table + " NOT INDEXED", []clause.Expr{
 			gorm.Expr(r.Table+".id IN (SELECT rowid FROM "+r.SearchIndex+" WHERE "+r.SearchIndex+" MATCH ?)", strings.Join(phrases, " AND ")),
 		}
 	}
-	// PostgreSQL makes its plan without knowing the words. It would rather read an index that holds the text than look
-	// the words up in one that does not. No index holds the version, so asking for it rules the first way out.
+	// PostgreSQL makes its plan without knowing the pieces. It would rather read an index that holds the text than look
+	// the pieces up in one that does not. No index holds the version, so asking for it rules the first way out.
 	conditions = []clause.Expr{gorm.Expr(r.Table + ".version > 0")}
-	for _, word := range words {
-		conditions = append(conditions, gorm.Expr(r.Search+" LIKE ?", likePattern(word)))
+	for _, piece := range pieces {
+		conditions = append(conditions, gorm.Expr(r.Search+" LIKE ?", likePattern(piece)))
 	}
 	return r.Table, conditions
 }
 
-// likePattern matches every text that contains the word, whose % and _ stand for themselves.
-func likePattern(word string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(word) + "%"
+// likePattern matches every text that contains the piece, whose % and _ stand for themselves.
+func likePattern(piece string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(piece) + "%"
 }

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"healthcare/listing"
 )
 
 // Actor is who asks: an account, and the request that it asks with.
@@ -29,6 +31,11 @@ func (a Actor) owns(column string) scope {
 		}
 		return q.Where(column+" = ?", a.ID)
 	}
+}
+
+// client is the actor as a list knows it.
+func (db *DB) client(a Actor) listing.Client {
+	return listing.Client{Account: a.ID, Staff: a.IsStaff, Turns: db.turns}
 }
 
 // everything is the scope that leaves nothing out.

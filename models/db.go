@@ -24,6 +24,7 @@ import (
 	"healthcare/apierror"
 	"healthcare/config"
 	"healthcare/fastgorm"
+	"healthcare/listing"
 )
 
 // DB is the clinic's database. Reads go to one pool and writes to another, because SQLite has one writer at a time
@@ -31,6 +32,7 @@ import (
 type DB struct {
 	read, write fastgorm.Pool
 	group       *fastgorm.Group // of the transactions on SQLite; nil on PostgreSQL
+	turns       *listing.Turns  // of the searches
 
 	passwords    *passwords
 	refreshTTL   time.Duration
@@ -125,6 +127,7 @@ func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
 		return errors.Join(fmt.Errorf("PostgreSQL cannot be reached: %w", err), pool.Close())
 	}
 	db.write = db.read
+	db.turns = listing.NewTurns(cfg.MaxConns)
 	return migratePostgres(ctx, db.write.DB)
 }
 
@@ -166,12 +169,14 @@ func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
 	if db.write, err = openGORM(sqlite.Open(sqliteDSN(path, wait, sqliteWriter)), cfg); err != nil {
 		return err
 	}
-	if db.read, err = openGORM(sqlite.Open(sqliteDSN(path, wait, sqliteReader)), cfg); err != nil {
+	if db.read, err = openGORM(&sqlite.Dialector{Conn: openInterruptible(sqliteDSN(path, wait, sqliteReader))}, cfg); err != nil {
 		return err
 	}
 	limitPool(db.write, 1)
 	db.group = fastgorm.NewGroup(db.write.DB)
-	limitPool(db.read, min(cfg.MaxConns, max(4, runtime.NumCPU())))
+	readers := min(cfg.MaxConns, max(4, runtime.NumCPU()))
+	limitPool(db.read, readers)
+	db.turns = listing.NewTurns(readers)
 	return nil
 }
 
