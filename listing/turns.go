@@ -3,15 +3,7 @@ package listing
 import (
 	"context"
 	"sync"
-
-	"healthcare/apierror"
 )
-
-// maxWaiting is how many searches of one account may run or wait at once: half of the requests that the server works
-// on at once, so that the other half is left to the others.
-const maxWaiting = 32
-
-var errTooManySearches = &apierror.Error{Code: apierror.Unavailable, Detail: "Too many searches at once. Try again soon.", RetryAfter: 1}
 
 // Turns lets few searches run at once, because each keeps a connection busy for as long as it takes: one account's use
 // half of the connections at most, all of them together three quarters. The rest is left to all other requests. A
@@ -37,9 +29,6 @@ func NewTurns(connections int) *Turns {
 // take waits for a turn of the account. Whoever gets one gives it back by calling done.
 func (t *Turns) take(ctx context.Context, account int64) (done func(), err error) {
 	own := t.enter(account)
-	if own == nil {
-		return nil, errTooManySearches
-	}
 	if err := acquire(ctx, own.running); err != nil {
 		t.leave(account)
 		return nil, err
@@ -61,7 +50,7 @@ func acquire(ctx context.Context, running chan<- struct{}) error {
 	}
 }
 
-// enter counts one more search of the account; nil is one too many.
+// enter counts one more search of the account.
 func (t *Turns) enter(account int64) *turns {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -69,9 +58,6 @@ func (t *Turns) enter(account int64) *turns {
 	if own == nil {
 		own = &turns{running: make(chan struct{}, t.each)}
 		t.accounts[account] = own
-	}
-	if own.count == maxWaiting {
-		return nil
 	}
 	own.count++
 	return own
