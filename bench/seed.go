@@ -80,7 +80,7 @@ func (s seeds) tables() []table {
 	}
 	const record = " created_by created_at updated_at version name_key search_text"
 	return []table{
-		of("doctors", "id name specialization email phone license_number years_of_experience"+record, s.doctorRows),
+		of("doctors", "id name specialization email phone license_number years_of_experience"+record+" license_key", s.doctorRows),
 		of("patients", "id name date_of_birth gender phone email address blood_group allergies medical_history"+record, s.patientRows),
 		of("mappings", "patient_id doctor_id owner_id assigned_by created_at removed_with", s.mappingRows),
 		of("events", "at user_id action object object_id patient_id changes address outcome request_id", s.eventRows),
@@ -95,7 +95,7 @@ func (s seeds) doctorRows(yield func([]any) bool) {
 		special, licence := specializations[random.IntN(len(specializations))], fmt.Sprintf("GMC %07d", n)
 		row := []any{
 			int64(n), name, special, "", "", licence, int64(random.IntN(40)), s.few, at, at, int64(1),
-			models.Fold(name), folded(name, special, licence),
+			models.Fold(name), folded(name, special, licence), models.Fold(licence),
 		}
 		if !yield(row) {
 			return

@@ -194,7 +194,7 @@ func setText(v reflect.Value, trim bool, raw json.RawMessage) string {
 		return "Invalid UTF-8 is not allowed."
 	}
 	if trim {
-		s = strings.TrimSpace(s)
+		s = models.Trim(s)
 	}
 	v.SetString(s)
 	return ""

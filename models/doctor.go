@@ -15,11 +15,11 @@ import (
 //
 // Indexes of what is not deleted:
 //
-//	doctors_newest   (created_at, id, deleted_at)   the list, see Patient for deleted_at
-//	doctors_updated  (updated_at, id)               ?ordering=updated_at
-//	doctors_name     (name_key, id)                 ?ordering=name
-//	doctors_license  (license_number), unique       where there is one
-//	doctors_search   (pieces of search_text)        see migrate_search.go
+//	doctors_newest       (created_at, id, deleted_at)   the list, see Patient for deleted_at
+//	doctors_updated      (updated_at, id)               ?ordering=updated_at
+//	doctors_name         (name_key, id)                 ?ordering=name
+//	doctors_license_key  (license_key), unique          where there is a licence number
+//	doctors_search       (pieces of search_text)        see migrate_search.go
 type Doctor struct {
 	ID int64 `json:"id" gorm:"index:doctors_newest,priority:2;index:doctors_updated,priority:2;index:doctors_name,priority:2"`
 	DoctorFields
@@ -29,6 +29,7 @@ type Doctor struct {
 	Version   int64     `json:"version" gorm:"not null;check:doctors_version,version > 0"`
 
 	NameKey    Folded         `json:"-" gorm:"not null;index:doctors_name,priority:1,where:deleted_at IS NULL"`
+	LicenseKey *Folded        `json:"-" gorm:"uniqueIndex:doctors_license_key,where:deleted_at IS NULL AND license_key IS NOT NULL"` // see migrate_names.go
 	SearchText string         `json:"-" gorm:"not null"`
 	DeletedAt  gorm.DeletedAt `json:"-" gorm:"index:doctors_newest,priority:3"`
 	Creator    *User          `json:"-" gorm:"foreignKey:CreatedBy;constraint:OnUpdate:RESTRICT,OnDelete:RESTRICT"`
@@ -38,9 +39,9 @@ type Doctor struct {
 type DoctorFields struct {
 	Name              string `json:"name" gorm:"not null;check:doctors_name,name <> ''" validate:"required,max=255"`
 	Specialization    string `json:"specialization" gorm:"not null;check:doctors_specialization,specialization <> ''" validate:"required,max=255"`
-	Email             string `json:"email" gorm:"not null" validate:"omitempty,max=254,email"`
+	Email             string `json:"email" gorm:"not null" validate:"omitempty,max=254,visible,email"`
 	Phone             string `json:"phone" gorm:"not null" validate:"max=32,phone"`
-	LicenseNumber     string `json:"license_number" gorm:"not null;uniqueIndex:doctors_license,where:deleted_at IS NULL AND license_number <> ''" validate:"max=64"`
+	LicenseNumber     string `json:"license_number" gorm:"not null" validate:"max=64"`
 	YearsOfExperience *int   `json:"years_of_experience" gorm:"check:doctors_experience,years_of_experience BETWEEN 0 AND 80" validate:"omitempty,min=0,max=80"`
 }
 
@@ -61,8 +62,12 @@ var doctorList = listing.List{
 	},
 }
 
-// BeforeSave fills the columns that searches and orderings use. GORM calls it.
+// BeforeSave fills the columns that unique indexes, searches and orderings use. GORM calls it.
 func (d *Doctor) BeforeSave(*gorm.DB) error {
+	if d.LicenseKey == nil && d.LicenseNumber != "" {
+		key := nameKey(d.LicenseNumber)
+		d.LicenseKey = &key
+	}
 	d.NameKey = Folded(Fold(d.Name))
 	d.SearchText = searchText(d.Name, d.Specialization, d.LicenseNumber)
 	return nil
@@ -95,7 +100,12 @@ func (db *DB) CreateDoctor(ctx context.Context, by Actor, bind Bind[DoctorFields
 // UpdateDoctor changes a doctor of the actor's.
 func (db *DB) UpdateDoctor(ctx context.Context, by Actor, id int64, bind Bind[DoctorFields]) (*Doctor, error) {
 	return change(ctx, db, by, db.WriteAlone, id, everything, func(tx *Tx, d *Doctor) error {
+		stored := d.LicenseNumber
 		errs := bind.Validated(&d.DoctorFields)
+		if d.LicenseNumber == stored {
+			return errs.Err()
+		}
+		d.LicenseKey = nil // BeforeSave fills it
 		return tx.checkLicense(d, errs)
 	})
 }
@@ -128,7 +138,7 @@ func (db *DB) RestoreDoctor(ctx context.Context, by Actor, id int64) (*Doctor, e
 func (tx *Tx) checkLicense(d *Doctor, errs apierror.Fields) error {
 	if d.LicenseNumber != "" && errs["license_number"] == nil {
 		var taken int64
-		err := tx.Model(&Doctor{}).Where("license_number = ? AND license_number <> '' AND id <> ?", d.LicenseNumber, d.ID).Count(&taken).Error
+		err := tx.Model(&Doctor{}).Where("license_key = ? AND id <> ?", nameKey(d.LicenseNumber), d.ID).Count(&taken).Error
 		if err != nil {
 			return err
 		}

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/text/unicode/norm"
 	"gorm.io/gorm"
 
 	"healthcare/apierror"
@@ -35,11 +34,13 @@ const (
 	accountLock     = time.Hour
 )
 
-// Credentials is the body of a login; the username may hold the e-mail.
+// Credentials is the body of a login; the username may hold the e-mail, and nothing longer than one.
 type Credentials struct {
-	Username string `json:"username" validate:"required"`
+	Username string `json:"username" validate:"required,max=254"`
 	Password string `json:"password" trim:"no" validate:"required"`
 }
+
+func (in *Credentials) normalize() { in.Username = nfkc(in.Username) }
 
 var errNoActiveAccount = &apierror.Error{Code: apierror.NoActiveAccount, Detail: "No active account found with the given credentials"}
 
@@ -51,12 +52,12 @@ func (db *DB) Login(ctx context.Context, by Actor, bind Bind[Credentials]) (*Sig
 		return nil, err
 	}
 	var u User
-	username, email := Fold(norm.NFKC.String(in.Username)), Fold(in.Username)
-	err = db.read.WithContext(ctx).Where("username_key = ? OR email_key = ?", username, email).Take(&u).Error
+	key := nameKey(in.Username)
+	err = db.read.WithContext(ctx).Where("username_key = ? OR email_key = ?", key, key).Take(&u).Error
 	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
 		return nil, apierror.FromDatabase(err)
 	}
-	account := "name " + hashToken(username)
+	account := "name " + hashToken(string(key))
 	if u.ID != 0 {
 		account = accountOf(u.ID)
 	}

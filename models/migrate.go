@@ -18,7 +18,7 @@ const migrationLock = 0x636c696e6963 // "clinic"
 var Tables = []any{&User{}, &Session{}, &RefreshToken{}, &LoginFailure{}, &Patient{}, &Doctor{}, &Mapping{}, &Event{}, &Seal{}, &IdempotencyKey{}}
 
 // replaced are indexes of earlier versions that others do the work of now.
-var replaced = []string{"patients_owner_created", "patients_created", "doctors_created", "mappings_owner_created", "mappings_created", "events_object"}
+var replaced = []string{"patients_owner_created", "patients_created", "doctors_created", "mappings_owner_created", "mappings_created", "events_object", "doctors_license"}
 
 func migratePostgres(ctx context.Context, g *gorm.DB) error {
 	return g.WithContext(ctx).Connection(func(one *gorm.DB) (err error) {
@@ -69,7 +69,7 @@ func migrate(g *gorm.DB) error {
 			return fmt.Errorf("migration: %w", err)
 		}
 	}
-	for _, step := range []func(*gorm.DB) error{appendOnly, storeSealsPlain, indexSearch, indexShownPatients} {
+	for _, step := range []func(*gorm.DB) error{appendOnly, storeSealsPlain, indexSearch, indexShownPatients, renewKeys} {
 		if err := step(g); err != nil {
 			return fmt.Errorf("migration: %w", err)
 		}

@@ -42,7 +42,7 @@ type PatientFields struct {
 	DateOfBirth    Date   `json:"date_of_birth" gorm:"type:date" validate:"omitempty,day,born"`
 	Gender         string `json:"gender" gorm:"not null;check:patients_gender,gender IN ('male','female','other','unknown')" default:"unknown" validate:"oneof=male female other unknown"`
 	Phone          string `json:"phone" gorm:"not null" validate:"max=32,phone"`
-	Email          string `json:"email" gorm:"not null" validate:"omitempty,max=254,email"`
+	Email          string `json:"email" gorm:"not null" validate:"omitempty,max=254,visible,email"`
 	Address        string `json:"address" gorm:"not null" validate:"max=1000"`
 	BloodGroup     string `json:"blood_group" gorm:"not null;check:patients_blood_group,blood_group IN ('','A+','A-','B+','B-','AB+','AB-','O+','O-')" validate:"omitempty,oneof=A+ A- B+ B- AB+ AB- O+ O-"`
 	Allergies      string `json:"allergies" gorm:"not null" validate:"max=10000"`

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/url"
 
-	"golang.org/x/text/unicode/norm"
 	"gorm.io/gorm"
 
 	"healthcare/apierror"
@@ -110,13 +109,14 @@ func (tx *Tx) liftLocks(user int64) error {
 
 // CreateAdmin opens a staff account, from the command line.
 func (db *DB) CreateAdmin(ctx context.Context, in Registration) (*User, error) {
+	in.Username, in.Email = Trim(in.Username), Trim(in.Email)
 	return db.register(ctx, Actor{}, func(r *Registration) apierror.Fields { *r = in; return apierror.Fields{} }, true)
 }
 
 // SetPassword sets an account's password from the command line, ends its sessions and lifts its locks.
 func (db *DB) SetPassword(ctx context.Context, username, password string) error {
 	var u User
-	err := db.read.WithContext(ctx).Where("username_key = ?", Fold(norm.NFKC.String(username))).Take(&u).Error
+	err := db.read.WithContext(ctx).Where("username_key = ?", nameKey(username)).Take(&u).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return errors.New("there is no account of that name")
 	}

@@ -2,6 +2,7 @@ package models
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/cases"
@@ -15,10 +16,55 @@ import (
 func Fold(s string) string {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
-			return norm.NFC.String(cases.Fold().String(s))
+			return norm.NFC.String(cases.Fold().String(strings.Map(upperCherokee, s)))
 		}
 	}
 	return strings.ToLower(s)
+}
+
+// upperCherokee helps cases.Fold, which makes small letters of the capital ones of this script, and the reverse.
+func upperCherokee(r rune) rune {
+	if unicode.Is(unicode.Cherokee, r) {
+		return unicode.ToUpper(r)
+	}
+	return r
+}
+
+// maxName is as long as a name can be, in bytes: an e-mail has at most 254 characters.
+const maxName = 254 * utf8.UTFMax
+
+// nfkc is the form in which user names and e-mails are stored. What is too long for one stays as it is, and is refused
+// for its length: Unicode's tables take long, and make a long text many times longer.
+func nfkc(s string) string {
+	if len(s) > maxName {
+		return s
+	}
+	return norm.NFKC.String(s)
+}
+
+// nameKey gives the form in which two spellings of a user name, an e-mail or a licence number are equal. Names are
+// stored, looked up, locked and compared by it. What is too long for a name has none, so it is nobody's.
+func nameKey(s string) Folded {
+	if len(s) > maxName {
+		return ""
+	}
+	return Folded(Fold(nfkc(s)))
+}
+
+// ignorable tells whether a character is usually not seen: Unicode's property Default_Ignorable_Code_Point, as
+// DerivedCoreProperties.txt derives it. Controls of the direction of writing are among these.
+func ignorable(r rune) bool {
+	return r > unicode.MaxASCII && unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) &&
+		!unicode.Is(unicode.Prepended_Concatenation_Mark, r) && !(r >= 0xfff9 && r <= 0xfffb) && !(r >= 0x13430 && r <= 0x13440)
+}
+
+// Trim takes the spaces around a text away, and all of a text that shows nothing.
+func Trim(s string) string {
+	s = strings.TrimSpace(s)
+	if strings.IndexFunc(s, func(r rune) bool { return !ignorable(r) && !unicode.IsSpace(r) }) < 0 {
+		return ""
+	}
+	return s
 }
 
 // searchText joins fields into the one folded text that a search looks into. No word of a search holds a line

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"golang.org/x/text/unicode/norm"
 	"gorm.io/gorm"
 
 	"healthcare/apierror"
@@ -32,9 +31,29 @@ type UserFields struct {
 
 // ProfileFields is what a person can change later.
 type ProfileFields struct {
-	Email     string `json:"email" gorm:"not null" validate:"required,max=254,email"`
+	Email     string `json:"email" gorm:"not null" validate:"required,max=254,visible,email"`
 	FirstName string `json:"first_name" gorm:"not null" validate:"max=150"`
 	LastName  string `json:"last_name" gorm:"not null" validate:"max=150"`
+}
+
+// normalize puts what has to be unique into the form that it is stored in. Validated calls it.
+func (in *ProfileFields) normalize() { in.Email = nfkc(in.Email) }
+
+func (in *UserFields) normalize() {
+	in.Username = nfkc(in.Username)
+	in.ProfileFields.normalize()
+}
+
+// without leaves out the fields that are known to be wrong.
+func (in UserFields) without(errs apierror.Fields) UserFields {
+	for field, value := range map[string]*string{
+		"username": &in.Username, "email": &in.Email, "first_name": &in.FirstName, "last_name": &in.LastName,
+	} {
+		if errs[field] != nil {
+			*value = ""
+		}
+	}
+	return in
 }
 
 // Registration is the body of a registration.
@@ -50,16 +69,12 @@ func (db *DB) Register(ctx context.Context, by Actor, bind Bind[Registration]) (
 
 func (db *DB) register(ctx context.Context, by Actor, bind Bind[Registration], staff bool) (*User, error) {
 	var in Registration
-	normalized := Bind[Registration](func(in *Registration) apierror.Fields {
-		errs := bind(in)
-		in.Username = norm.NFKC.String(in.Username)
-		return errs
-	})
-	errs := normalized.Validated(&in)
+	errs := bind.Validated(&in)
+	right := in.UserFields.without(errs)
 	if in.Password != "" {
-		errs.Add("password", db.passwords.weaknesses(in.Password, in.UserFields)...)
+		errs.Add("password", db.passwords.weaknesses(in.Password, right)...)
 	}
-	if err := addIfTaken(db.read.WithContext(ctx), 0, in.UserFields, errs); err != nil {
+	if err := addIfTaken(db.read.WithContext(ctx), 0, right, errs); err != nil {
 		return nil, err
 	}
 	if err := errs.Err(); err != nil {
@@ -77,17 +92,18 @@ func (db *DB) register(ctx context.Context, by Actor, bind Bind[Registration], s
 	return u, err
 }
 
-// addIfTaken adds what another account has already. The unique indexes decide; this only gives the client
-// all of its errors at once.
+// addIfTaken adds what another account has already of these fields, of which some may be empty. The unique indexes decide;
+// this only gives the client all of its errors at once.
 func addIfTaken(q *gorm.DB, self int64, in UserFields, errs apierror.Fields) error {
 	var others []User
+	username, email := nameKey(in.Username), nameKey(in.Email)
 	err := q.Select("username_key", "email_key").
-		Where("(username_key = ? OR email_key = ?) AND id <> ?", Fold(in.Username), Fold(in.Email), self).Find(&others).Error
+		Where("(username_key = ? OR email_key = ?) AND id <> ?", username, email, self).Find(&others).Error
 	for _, other := range others {
-		if string(other.UsernameKey) == Fold(in.Username) {
+		if other.UsernameKey == username {
 			errs.Add("username", "A user with that username already exists.")
 		}
-		if string(other.EmailKey) == Fold(in.Email) {
+		if other.EmailKey == email {
 			errs.Add("email", "A user with that email already exists.")
 		}
 	}
@@ -104,8 +120,13 @@ func (db *DB) UpdateProfile(ctx context.Context, by Actor, bind Bind[ProfileFiel
 		}
 		in := u.ProfileFields
 		errs := bind.Validated(&in)
-		if err := addIfTaken(tx.DB, u.ID, UserFields{ProfileFields: in}, errs); err != nil {
-			return err
+		if in.Email == nfkc(u.Email) { // the same; it may be from before e-mails were stored in NFKC
+			in.Email = u.Email
+		} else {
+			u.EmailKey = "" // BeforeSave fills it
+			if err := addIfTaken(tx.DB, u.ID, UserFields{ProfileFields: in}.without(errs), errs); err != nil {
+				return err
+			}
 		}
 		if err := errs.Err(); err != nil || in == u.ProfileFields {
 			return err
@@ -116,9 +137,15 @@ func (db *DB) UpdateProfile(ctx context.Context, by Actor, bind Bind[ProfileFiel
 	return &u, err
 }
 
-// BeforeSave fills the columns that unique indexes, searches and orderings use. GORM calls it.
+// BeforeSave fills the columns that unique indexes, searches and orderings use. GORM calls it. Keys stay as they are
+// stored: those of an old account may be its own, see migrate_names.go.
 func (u *User) BeforeSave(*gorm.DB) error {
-	u.UsernameKey, u.EmailKey = Folded(Fold(u.Username)), Folded(Fold(u.Email))
+	if u.UsernameKey == "" {
+		u.UsernameKey = nameKey(u.Username)
+	}
+	if u.EmailKey == "" {
+		u.EmailKey = nameKey(u.Email)
+	}
 	u.SearchText = searchText(u.Username, u.Email, u.FirstName, u.LastName)
 	return nil
 }

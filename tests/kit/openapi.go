@@ -20,8 +20,10 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/text/unicode/norm"
 
 	"healthcare/docs"
+	"healthcare/models"
 )
 
 // description is docs/openapi.yaml, ready to check requests and answers against. kin-openapi knows routes, parameters
@@ -203,7 +205,7 @@ func documentedForm(req *http.Request) *http.Request {
 	return r
 }
 
-// trimmed is a body with the blanks around its texts removed, as the API removes them before it checks.
+// trimmed is a body with its texts trimmed and its names in NFKC, as the API makes them before it checks.
 func trimmed(raw []byte) []byte {
 	var object map[string]any
 	if json.Unmarshal(raw, &object) != nil {
@@ -211,7 +213,10 @@ func trimmed(raw []byte) []byte {
 	}
 	for name, value := range object {
 		if text, ok := value.(string); ok && !strings.Contains(name, "password") {
-			object[name] = strings.TrimSpace(text)
+			object[name] = models.Trim(text)
+			if name == "username" || name == "email" {
+				object[name] = norm.NFKC.String(models.Trim(text))
+			}
 		}
 	}
 	out, err := json.Marshal(object)
