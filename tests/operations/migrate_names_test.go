@@ -10,10 +10,10 @@ import (
 )
 
 // started starts the program on the instance's database, and returns what it logs until it serves.
-func started(api *kit.API) (*kit.API, string) {
+func started(api *kit.API) (running *kit.API, log string) {
 	api.T.Helper()
 	p := kit.Launch(api.T, api.T.TempDir(), nil, api.Environ()...)
-	running := p.Serving()
+	running = p.Serving()
 	return running, p.Err.String()
 }
 
