@@ -8,7 +8,7 @@
 //	login.go, password.go, session.go              how one signs in
 //	write.go, change.go                            how anything is changed: one transaction, one event, one answer
 //	history.go, audit_*.go                         what was done: histories, the audit trail and its seals
-//	bind.go, validate.go, etag.go, idempotency.go  what a client may send
+//	bind.go, text.go, etag.go, idempotency.go      what a client may send, and the form of names
 //	db.go, migrate*.go, cleanup.go                 the database itself
 //
 // Queries are GORM chains, as GORM's guides teach them: db.read for reading, tx within Write for changing. Deleted rows

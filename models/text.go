@@ -55,7 +55,13 @@ func nameKey(s string) Folded {
 // DerivedCoreProperties.txt derives it. Controls of the direction of writing are among these.
 func ignorable(r rune) bool {
 	return r > unicode.MaxASCII && unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) &&
-		!unicode.Is(unicode.Prepended_Concatenation_Mark, r) && !(r >= 0xfff9 && r <= 0xfffb) && !(r >= 0x13430 && r <= 0x13440)
+		!unicode.In(r, unicode.Prepended_Concatenation_Mark, shownFormats)
+}
+
+// shownFormats are the marks of annotations and of hieroglyphs.
+var shownFormats = &unicode.RangeTable{
+	R16: []unicode.Range16{{Lo: 0xfff9, Hi: 0xfffb, Stride: 1}},
+	R32: []unicode.Range32{{Lo: 0x13430, Hi: 0x13440, Stride: 1}},
 }
 
 // Trim takes the spaces around a text away, and all of a text that shows nothing.

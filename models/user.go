@@ -70,7 +70,7 @@ func (db *DB) Register(ctx context.Context, by Actor, bind Bind[Registration]) (
 func (db *DB) register(ctx context.Context, by Actor, bind Bind[Registration], staff bool) (*User, error) {
 	var in Registration
 	errs := bind.Validated(&in)
-	right := in.UserFields.without(errs)
+	right := in.without(errs)
 	if in.Password != "" {
 		errs.Add("password", db.passwords.weaknesses(in.Password, right)...)
 	}

@@ -77,7 +77,7 @@ func TestTheListsHaveTheirIndexes(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		schema := schemaOf(api)
 		for _, index := range []string{
-			"users_username", "users_email", "doctors_license", "mappings_pair", "mappings_doctor", "mappings_owner_newest", "mappings_newest",
+			"users_username", "users_email", "doctors_license_key", "mappings_pair", "mappings_doctor", "mappings_owner_newest", "mappings_newest",
 			"patients_owner_newest", "patients_owner_updated", "patients_owner_name", "patients_newest",
 			"doctors_newest", "doctors_updated", "doctors_name",
 		} {
@@ -109,7 +109,7 @@ func TestTheDatabaseItselfRefusesWhatBreaksTheRules(t *testing.T) {
 				" SELECT username, email, '', '', username_key, 'other', '', '', false, true, created_at, updated_at FROM users",
 			"INSERT INTO users (username, email, first_name, last_name, username_key, email_key, search_text, password_hash, is_staff, is_active, created_at, updated_at)" +
 				" SELECT username, email, '', '', 'other', email_key, '', '', false, true, created_at, updated_at FROM users",
-			"UPDATE doctors SET license_number = 'L-1'",
+			"UPDATE doctors SET license_key = 'l-1'",
 			"INSERT INTO mappings (patient_id, doctor_id, owner_id, assigned_by, created_at, removed_with)" +
 				" SELECT patient_id, doctor_id, owner_id, assigned_by, created_at, '' FROM mappings",
 		} {
@@ -118,7 +118,7 @@ func TestTheDatabaseItselfRefusesWhatBreaksTheRules(t *testing.T) {
 		}
 		assert.Equal(t, before, api.Contents())
 		// Among the deleted, licences and pairs may stand twice.
-		api.Exec("UPDATE doctors SET license_number = 'L-1', deleted_at = created_at WHERE id = 1")
+		api.Exec("UPDATE doctors SET license_key = 'l-1', deleted_at = created_at WHERE id = 1")
 		api.Exec("INSERT INTO mappings (patient_id, doctor_id, owner_id, assigned_by, created_at, deleted_at, removed_with)" +
 			" SELECT patient_id, doctor_id, owner_id, assigned_by, created_at, created_at, '' FROM mappings")
 	})
