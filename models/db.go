@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -147,15 +148,16 @@ func sqliteDSN(path string, wait time.Duration, more string) string {
 
 func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
 	path := cfg.Database.SQLite
-	// Only the owner may read health data; SQLite gives its side files the mode of the main one.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
+	// Only the owner may read health data; SQLite gives its side files the mode of the main one. A file that is there is
+	// left alone: closing it here would end the locks that this process has on it.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := migrateSQLite(ctx, path, cfg); err != nil {
+	if err := onceFree(ctx, func() error { return migrateSQLite(ctx, path, cfg) }); err != nil {
 		return err
 	}
 	wait := min(sqliteWait, cfg.RequestTimeout)
