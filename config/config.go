@@ -162,8 +162,9 @@ func (d *Database) UnmarshalText(text []byte) error {
 	case strings.HasPrefix(s, "sqlite:"):
 		// sqlite:///path is what Django users know; sqlite:path is the short form.
 		path := strings.TrimPrefix(strings.TrimPrefix(s, "sqlite:"), "//")
-		if path == "" || path == "/" || strings.Contains(path, ":memory:") || strings.Contains(path, "?") {
-			return errors.New("sqlite: needs the path of a file, without options")
+		// SQLite would read file:path as a URI, and make a file of another name.
+		if path == "" || path == "/" || strings.HasPrefix(path, "file:") || strings.Contains(path, ":memory:") || strings.Contains(path, "?") {
+			return errors.New("sqlite: needs the path of a file, neither a file: URI nor options")
 		}
 		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 			return errors.New("the folder of the sqlite file does not exist")

@@ -75,7 +75,9 @@ func TestARowIsNotChangedWithoutItsEvent(t *testing.T) {
 		before := api.Contents()
 		for name, change := range map[string]func(tx *models.Tx) error{
 			"create": func(tx *models.Tx) error { return tx.Create(&models.Patient{CreatedBy: int64(c.ID)}).Error },
-			"update": func(tx *models.Tx) error { return tx.Model(&models.Patient{}).Where("id = 1").Update("name", "Eve").Error },
+			"update": func(tx *models.Tx) error {
+				return tx.Model(&models.Patient{}).Where("id = 1").Update("name", "Eve").Error
+			},
 			"columns": func(tx *models.Tx) error {
 				return tx.Model(&models.Patient{}).Where("id = 1").UpdateColumn("name", "Eve").Error
 			},

@@ -64,7 +64,7 @@ func TestAWrongVariableIsNamedAndItsValueIsNot(t *testing.T) {
 	for variable, cases := range map[string]map[string][]string{
 		"HOST":                 {"IP address or a host name": {"two words", "http://x", "-"}},
 		"PORT":                 {"whole number": {"web", "80.5", "99999999999999999999"}, "at least 0": {"-1"}, "at most 65535": {"65536"}},
-		"DATABASE_URL":         {"postgres:// or sqlite:": {"mysql://x", "healthcare.db", "file:x"}, "path of a file": {"sqlite:", "sqlite::memory:", "sqlite:///", "sqlite:x.db?mode=ro"}, "folder": {"sqlite:" + missing + "/x.db"}},
+		"DATABASE_URL":         {"postgres:// or sqlite:": {"mysql://x", "healthcare.db", "file:x"}, "path of a file": {"sqlite:", "sqlite::memory:", "sqlite:///", "sqlite:x.db?mode=ro", "sqlite:file:x.db", "sqlite://file:x.db", "sqlite:file:///x.db?mode=memory"}, "folder": {"sqlite:" + missing + "/x.db"}},
 		"DB_MAX_CONNS":         {"at least 1": {"0", "-5"}, "at most 1000": {"1001"}, "whole number": {"many"}},
 		"DB_MAX_IDLE_CONNS":    {"at least 0": {"-1"}, "whole number": {"1e3"}},
 		"JWT_SECRET":           {"at least 32 bytes": {"hunter2", strings.Repeat("x", 31)}},
