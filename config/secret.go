@@ -27,10 +27,13 @@ func (s *Secret) UnmarshalText(text []byte) error {
 // String hides the secret from fmt and from logs.
 func (Secret) String() string { return "[secret]" }
 
+// secretFile is where the secret of an embedded database is kept.
+func secretFile(database string) string { return database + ".secret" }
+
 // keptSecret reads the secret that belongs to an embedded database, from the file beside it. The first start makes
 // one; of several that start at once, one wins and all use its secret.
 func keptSecret(database string) (Secret, error) {
-	path := database + ".secret"
+	path := secretFile(database)
 	if s, err := readSecret(path); !errors.Is(err, fs.ErrNotExist) {
 		return s, err
 	}
