@@ -17,7 +17,7 @@ import (
 	"healthcare/tests/kit"
 )
 
-const secret = "0123456789abcdef0123456789abcdef" // just 32 bytes
+const secret = "7c1f90b2e4d85a3684af0d17c93be652" // just 32 bytes
 
 // load reads a configuration from NAME=value pairs and, unless it is empty, the text of a .env file.
 func load(t *testing.T, dotenv string, environ ...string) (*config.Config, error) {
@@ -67,7 +67,8 @@ func TestAWrongVariableIsNamedAndItsValueIsNot(t *testing.T) {
 		"DATABASE_URL":         {"postgres:// or sqlite:": {"mysql://x", "healthcare.db", "file:x"}, "path of a file": {"sqlite:", "sqlite::memory:", "sqlite:///", "sqlite:x.db?mode=ro", "sqlite:file:x.db", "sqlite://file:x.db", "sqlite:file:///x.db?mode=memory"}, "folder": {"sqlite:" + missing + "/x.db"}},
 		"DB_MAX_CONNS":         {"at least 1": {"0", "-5"}, "at most 1000": {"1001"}, "whole number": {"many"}},
 		"DB_MAX_IDLE_CONNS":    {"at least 0": {"-1"}, "whole number": {"1e3"}},
-		"JWT_SECRET":           {"at least 32 bytes": {"hunter2", strings.Repeat("x", 31)}},
+		"JWT_SECRET":           {"at least 32 bytes": {"hunter2", strings.Repeat("x", 31)}, "must not repeat itself": {strings.Repeat("changeme", 4)}},
+		"AUDIT_KEY":            {"at least 32 bytes": {"hunter2"}, "must not repeat itself": {strings.Repeat("changeme", 4)}},
 		"PASSWORD_MIN_LENGTH":  {"at least 8": {"7"}, "at most 128": {"129"}},
 		"ACCESS_TOKEN_TTL":     {"a duration": {"15", "15 minutes", "1d"}, "at least 1s": {"0s", "-1m", "10ms"}, "at most 24h": {"25h"}},
 		"REGISTRATION":         {"one of: open, closed": {"yes", "OPEN"}},
@@ -126,6 +127,8 @@ func TestABrokenFileIsToldByItsLineOnly(t *testing.T) {
 		1: "hunter2\n",
 		2: "PORT=8000\nJWT_SECRET hunter2\nHOST=::1\n",
 		3: "# comment\n\nJWT_SECRET=\"hunter2\nPORT=8000\n",
+		4: "\n\n\nJWT_$ECRET=hunter2\n",
+		5: "\n\n\n\nJWT_SECRET=hun\x00ter2\n",
 	} {
 		_, err := load(t, dotenv)
 		var wrong config.Errors
@@ -136,6 +139,27 @@ func TestABrokenFileIsToldByItsLineOnly(t *testing.T) {
 	}
 	_, err := config.Load(nil, t.TempDir())
 	assert.ErrorContains(t, err, "cannot be read")
+}
+
+func TestADollarInTheFileIsADollar(t *testing.T) {
+	t.Parallel()
+	const dollars = "7c1f$HOME90b2$PORT.e4d8$(5a36)84af${PORT}0d$$17c9 3be6$52$"
+	for name, c := range map[string]struct{ line, want string }{
+		"plain":         {dollars, dollars},
+		"in ''":         {"'" + dollars + "'", dollars},
+		`in ""`:         {`"` + dollars + `"`, dollars},
+		"with comment":  {dollars + " # $PORT", dollars},
+		"quoted, too":   {`"` + dollars + ` # $PORT" # comment`, dollars + " # $PORT"},
+		"of many lines": {`"` + dollars + "\n" + dollars + `"`, dollars + "\n" + dollars},
+		"escaped":       {`"` + strings.ReplaceAll(dollars, "$", `\$`) + `"`, dollars},
+		"backslash":     {`a\` + dollars, `a\` + dollars},
+	} {
+		cfg, err := load(t, "PORT=1111\nexport JWT_SECRET="+c.line+"\r\nAUDIT_KEY="+c.line+"\n")
+		require.NoError(t, err, name)
+		assert.Equal(t, c.want, string([]byte(cfg.JWTSecret)), name)
+		assert.Equal(t, c.want, string([]byte(cfg.AuditKey)), name)
+		assert.Equal(t, 1111, cfg.Port)
+	}
 }
 
 func TestPostgresNeedsASecret(t *testing.T) {
