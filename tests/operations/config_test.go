@@ -73,7 +73,7 @@ func TestAWrongVariableIsNamedAndItsValueIsNot(t *testing.T) {
 		"ACCESS_TOKEN_TTL":     {"a duration": {"15", "15 minutes", "1d"}, "at least 1s": {"0s", "-1m", "10ms"}, "at most 24h": {"25h"}},
 		"REGISTRATION":         {"one of: open, closed": {"yes", "OPEN"}},
 		"AUTH_RATE_LIMIT":      {"at least 0": {"-1"}, "whole number": {"120/m"}, "at most": {"1000001"}},
-		"CORS_ALLOWED_ORIGINS": {"origins such as": {"*", "https://*.example.net", "clinic.example.net", "https://clinic.example.net/path", "https://a.org,ftp://b.org", "https://u:p@a.org", "https://a.org?x", "://"}},
+		"CORS_ALLOWED_ORIGINS": {"origins such as": {"*", "https://*.example.net", "clinic.example.net", "https://clinic.example.net/path", "https://a.org,ftp://b.org", "https://u:p@a.org", "https://a.org?x", "://", "https://:443"}, "ports up to 65535": {"https://a.org:65536"}, "xn--": {"https://bücher.example"}},
 		"TRUSTED_PROXIES":      {"CIDR": {"*", "proxy.example.org", "10.0.0.0/33", "10.0.0.1,nonsense"}},
 		"REQUEST_TIMEOUT":      {"a duration": {"soon"}, "at least 100ms": {"1ms"}, "at most 5m": {"6m"}},
 		"LOG_LEVEL":            {"debug, info, warn, error": {"loud", "verbose"}},
@@ -93,6 +93,16 @@ func TestAWrongVariableIsNamedAndItsValueIsNot(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestOriginsAreWrittenAsBrowsersDo(t *testing.T) {
+	t.Parallel()
+	cfg, err := load(t, "", "DATABASE_URL=postgres://x/y", "JWT_SECRET="+secret,
+		"CORS_ALLOWED_ORIGINS=HTTPS://App.Example.org, https://a.org:443/,http://B.org:80,https://c.org:80,http://d.org:0443,https://e.org:, http://[2001:DB8::A]:80")
+	require.NoError(t, err)
+	assert.Equal(t, []config.Origin{
+		"https://app.example.org", "https://a.org", "http://b.org", "https://c.org:80", "http://d.org:443", "https://e.org", "http://[2001:db8::a]",
+	}, cfg.CORSAllowedOrigins)
 }
 
 func TestAllWrongVariablesAreNamedAtOnce(t *testing.T) {
