@@ -6,6 +6,7 @@
 package listing
 
 import (
+	"crypto/cipher"
 	"net/url"
 	"slices"
 	"strconv"
@@ -74,12 +75,17 @@ type request struct {
 	params
 	visible []clause.Expr // the conditions of the rows that this client may see
 	dialect string        // "sqlite" or "postgres"
+	cursors cipher.AEAD
 }
 
 // Find returns the page that the parameters ask for, among the rows that the scopes let through. Each scope may only
 // add conditions, by Where with SQL text and plain values. It must not call Scopes: what that adds is not seen here.
-func Find[T any](db *gorm.DB, list List, values url.Values, staff bool, scopes ...func(*gorm.DB) *gorm.DB) (*Page[T], error) {
-	params, err := list.parse(values)
+//
+// Cursors are read and written with the key that NewCursors was given.
+func Find[T any](
+	db *gorm.DB, cursors cipher.AEAD, list List, values url.Values, staff bool, scopes ...func(*gorm.DB) *gorm.DB,
+) (*Page[T], error) {
+	params, err := list.parse(values, cursors)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +107,7 @@ func Find[T any](db *gorm.DB, list List, values url.Values, staff bool, scopes .
 		}
 		visible = append(visible, gorm.Expr(list.Table+condition))
 	}
-	r := request{list, params, visible, db.Name()}
+	r := request{list, params, visible, db.Name(), cursors}
 	if params.byCursor {
 		return findByCursor[T](db, r)
 	}

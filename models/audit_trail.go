@@ -44,7 +44,7 @@ func (db *DB) Audit(ctx context.Context, by Actor, values url.Values) (*listing.
 	if err := db.recorder.flush(ctx); err != nil { // what this instance has shown so far is in the answer
 		return nil, apierror.FromDatabase(err)
 	}
-	page, err := listing.Find[AuditEntry](db.read.WithContext(ctx), auditList, values, by.IsStaff, scopes...)
+	page, err := listing.Find[AuditEntry](db.read.WithContext(ctx), db.cursors, auditList, values, by.IsStaff, scopes...)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"errors"
@@ -25,6 +26,7 @@ import (
 	"healthcare/apierror"
 	"healthcare/config"
 	"healthcare/fastgorm"
+	"healthcare/listing"
 )
 
 // DB is the clinic's database. Reads go to one pool and writes to another, because SQLite has one writer at a time
@@ -38,6 +40,7 @@ type DB struct {
 	refreshGrace time.Duration
 	refreshKey   []byte // derives the successor of a refresh token
 	auditKey     []byte // seals the audit trail
+	cursors      cipher.AEAD
 	recorder     *recorder
 	revocations  atomic.Int64
 }
@@ -51,6 +54,13 @@ func Open(ctx context.Context, cfg *config.Config) (*DB, error) {
 		return nil, err
 	}
 	if db.auditKey, err = auditKey(cfg); err != nil {
+		return nil, err
+	}
+	cursorKey, err := hkdf.Key(sha256.New, []byte(cfg.JWTSecret), nil, "cursors", sha256.Size)
+	if err != nil {
+		return nil, err
+	}
+	if db.cursors, err = listing.NewCursors(cursorKey); err != nil {
 		return nil, err
 	}
 	if cfg.Database.Postgres != "" {

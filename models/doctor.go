@@ -70,7 +70,7 @@ func (d *Doctor) BeforeSave(*gorm.DB) error {
 
 // Doctors lists the directory.
 func (db *DB) Doctors(ctx context.Context, by Actor, values url.Values) (*listing.Page[Doctor], error) {
-	return listing.Find[Doctor](db.read.WithContext(ctx), doctorList, values, by.IsStaff)
+	return listing.Find[Doctor](db.read.WithContext(ctx), db.cursors, doctorList, values, by.IsStaff)
 }
 
 // Doctor finds one doctor.

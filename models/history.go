@@ -43,7 +43,7 @@ func (db *DB) PatientHistory(ctx context.Context, by Actor, id int64, values url
 	var page *listing.Page[HistoryEntry]
 	err := db.read.WithContext(ctx).Scopes(by.owns("created_by"), by.seesDeleted).Select("id").Take(&Patient{}, id).Error
 	if err == nil {
-		page, err = listing.Find[HistoryEntry](db.read.WithContext(ctx), historyList, values, by.IsStaff, ofPatient(id), changesOnly)
+		page, err = listing.Find[HistoryEntry](db.read.WithContext(ctx), db.cursors, historyList, values, by.IsStaff, ofPatient(id), changesOnly)
 	}
 	return page, db.audit(by.event(now(), ActionRead, Subject{Object: objectPatient, ID: id}), err)
 }
@@ -57,7 +57,7 @@ func (db *DB) DoctorHistory(ctx context.Context, by Actor, id int64, values url.
 	if !d.changeableBy(by) {
 		return nil, apierror.ErrForbidden
 	}
-	return listing.Find[HistoryEntry](db.read.WithContext(ctx), historyList, values, by.IsStaff, ofObject(objectDoctor, id), changesOnly)
+	return listing.Find[HistoryEntry](db.read.WithContext(ctx), db.cursors, historyList, values, by.IsStaff, ofObject(objectDoctor, id), changesOnly)
 }
 
 // seesDeleted is the scope by which staff find deleted rows too.

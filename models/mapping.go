@@ -107,7 +107,7 @@ var assignedDoctorList = listing.List{
 
 // Mappings lists the assignments of the actor's patients; all of them for staff.
 func (db *DB) Mappings(ctx context.Context, by Actor, values url.Values) (*listing.Page[Assignment], error) {
-	page, err := listing.Find[Assignment](db.read.WithContext(ctx), mappingList, values, by.IsStaff, by.owns("mappings.owner_id"))
+	page, err := listing.Find[Assignment](db.read.WithContext(ctx), db.cursors, mappingList, values, by.IsStaff, by.owns("mappings.owner_id"))
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (db *DB) doctorsOf(ctx context.Context, by Actor, patient int64, values url
 		list.Deletable = false // what has been removed since counts too
 	}
 	ofPatient := func(q *gorm.DB) *gorm.DB { return q.Where("mappings.patient_id = ?", patient) }
-	page, err := listing.Find[AssignedDoctor](db.read.WithContext(ctx), list, values, by.IsStaff, by.owns("mappings.owner_id"), ofPatient, when)
+	page, err := listing.Find[AssignedDoctor](db.read.WithContext(ctx), db.cursors, list, values, by.IsStaff, by.owns("mappings.owner_id"), ofPatient, when)
 	if err == nil && len(page.Results) > 0 && day == "" {
 		return page, nil
 	}

@@ -82,7 +82,7 @@ func (p *Patient) BeforeSave(*gorm.DB) error {
 
 // Patients lists the actor's own patients; all of them for staff.
 func (db *DB) Patients(ctx context.Context, by Actor, values url.Values) (*listing.Page[Patient], error) {
-	page, err := listing.Find[Patient](db.read.WithContext(ctx), patientList, values, by.IsStaff, by.owns("patients.created_by"))
+	page, err := listing.Find[Patient](db.read.WithContext(ctx), db.cursors, patientList, values, by.IsStaff, by.owns("patients.created_by"))
 	if err != nil {
 		return nil, err
 	}

@@ -182,7 +182,7 @@ func (db *DB) Sessions(ctx context.Context, by Actor, values url.Values) (*listi
 	goingOn := func(q *gorm.DB) *gorm.DB {
 		return q.Where("user_id = ? AND ended_at IS NULL AND expires_at > ?", by.ID, now())
 	}
-	page, err := listing.Find[Session](db.read.WithContext(ctx), sessionList, values, by.IsStaff, goingOn)
+	page, err := listing.Find[Session](db.read.WithContext(ctx), db.cursors, sessionList, values, by.IsStaff, goingOn)
 	if err != nil {
 		return nil, err
 	}

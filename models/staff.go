@@ -29,7 +29,7 @@ func (db *DB) Users(ctx context.Context, by Actor, values url.Values) (*listing.
 	if !by.IsStaff {
 		return nil, apierror.ErrForbidden
 	}
-	return listing.Find[User](db.read.WithContext(ctx), userList, values, by.IsStaff)
+	return listing.Find[User](db.read.WithContext(ctx), db.cursors, userList, values, by.IsStaff)
 }
 
 // User finds one account, for staff.
