@@ -25,11 +25,14 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	program := commands.Program{Environ: os.Environ(), Dotenv: ".env", In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+	program := commands.Program{Environ: os.Environ(), Dotenv: dotenv, In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
 	status := program.Run(ctx, os.Args[1:], serve)
 	stop()
 	os.Exit(status)
 }
+
+// dotenv is the file that may set what the environment does not.
+const dotenv = ".env"
 
 // shutdownLimit is how long requests that are running may take to finish when the server is asked to stop.
 const shutdownLimit = 20 * time.Second
@@ -46,6 +49,9 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 		return err
 	}
 	defer func() { _ = db.Close() }()
+	for _, warning := range cfg.Exposed(dotenv) {
+		log.Warn(warning)
+	}
 	handler, err := routes.New(cfg, db, log)
 	if err != nil {
 		return err

@@ -79,10 +79,14 @@ func isUnavailable(err error) bool {
 	}
 	if state := SQLState(err); state != "" {
 		switch state[:2] {
-		case "08", "40", "53", "58": // connection, lost to others too often, resources, system
+		case "08", "40", "53", "57", "58": // connection, lost to others too often, resources, shutting down or cancelled, system
 			return true
 		}
-		return strings.HasPrefix(state, "57") || state == "25006" // shutting down, cancelled; read-only
+		switch state {
+		case "25006", "25P03", "25P04", "55P03": // read-only; a transaction that was idle or took too long, no lock in time
+			return true
+		}
+		return false
 	}
 	switch SQLiteCode(err) & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,

@@ -11,8 +11,10 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/caarlos0/env/v11"
 	"github.com/go-playground/validator/v10"
@@ -172,8 +174,9 @@ func (d *Database) UnmarshalText(text []byte) error {
 	case strings.HasPrefix(s, "sqlite:"):
 		// sqlite:///path is what Django users know; sqlite:path is the short form.
 		path := strings.TrimPrefix(strings.TrimPrefix(s, "sqlite:"), "//")
-		if path == "" || path == "/" || strings.Contains(path, ":memory:") || strings.Contains(path, "?") {
-			return errors.New("sqlite: needs the path of a file, without options")
+		// SQLite would read file:path as a URI, and make a file of another name.
+		if path == "" || path == "/" || strings.HasPrefix(path, "file:") || strings.Contains(path, ":memory:") || strings.Contains(path, "?") {
+			return errors.New("sqlite: needs the path of a file, neither a file: URI nor options")
 		}
 		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 			return errors.New("the folder of the sqlite file does not exist")
@@ -196,17 +199,31 @@ func (d Database) String() string {
 	return fmt.Sprintf("PostgreSQL, %s%s", u.Host, u.Path)
 }
 
-// Origin is one web origin that browsers may call from: scheme, host and optional port.
+// Origin is one web origin that browsers may call from, as they write it: scheme, host and, unless it is the scheme's own,
+// port.
 type Origin string
 
 // UnmarshalText refuses a wildcard and everything that is more than an origin.
 func (o *Origin) UnmarshalText(text []byte) error {
 	u, err := url.Parse(strings.TrimSpace(string(text)))
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Contains(u.Host, "*") ||
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.Contains(u.Host, "*") ||
 		u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
 		return errors.New("must be origins such as https://app.example.org, separated by commas")
 	}
-	*o = Origin(u.Scheme + "://" + u.Host)
+	if strings.ContainsFunc(u.Host, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return errors.New("must have host names as browsers send them, which is xn--… for a name with other letters than a to z")
+	}
+	origin := u.Scheme + "://" + strings.ToLower(strings.TrimSuffix(u.Host, ":"+u.Port()))
+	if u.Port() != "" {
+		port, err := strconv.ParseUint(u.Port(), 10, 16)
+		if err != nil {
+			return errors.New("must have ports up to 65535")
+		}
+		if usual := map[string]uint64{"http": 80, "https": 443}; port != usual[u.Scheme] {
+			origin += ":" + strconv.FormatUint(port, 10)
+		}
+	}
+	*o = Origin(origin)
 	return nil
 }
 

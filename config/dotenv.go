@@ -20,7 +20,7 @@ func readDotenv(path string) (map[string]string, error) {
 	if err != nil {
 		return nil, Errors{path + ": cannot be read"}
 	}
-	vars, err := godotenv.UnmarshalBytes(text)
+	vars, err := parseDotenv(string(text))
 	if err == nil {
 		return vars, nil
 	}
@@ -28,9 +28,22 @@ func readDotenv(path string) (map[string]string, error) {
 	lines := strings.SplitAfter(string(text), "\n")
 	good := len(lines) - 1
 	for ; good > 0; good-- {
-		if _, err := godotenv.Unmarshal(strings.Join(lines[:good], "")); err == nil {
+		if _, err := parseDotenv(strings.Join(lines[:good], "")); err == nil {
 			break
 		}
 	}
 	return nil, Errors{fmt.Sprintf("%s: line %d is not of the form NAME=value", path, good+1)}
+}
+
+// parseDotenv reads NAME=value lines. The parser would put the variable NAME in place of $NAME, and a secret may hold a
+// dollar: it gets to see a NUL instead, which no variable can hold.
+func parseDotenv(text string) (map[string]string, error) {
+	if strings.Contains(text, "\x00") {
+		return nil, errors.New("a NUL")
+	}
+	vars, err := godotenv.Unmarshal(strings.ReplaceAll(text, "$", "\x00"))
+	for name, value := range vars {
+		vars[name] = strings.ReplaceAll(value, "\x00", "$")
+	}
+	return vars, err
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,10 +16,14 @@ const minSecret = 32
 // Secret is a key that never shows up in print.
 type Secret string
 
-// UnmarshalText refuses a secret that is too short to sign with.
+// UnmarshalText refuses a secret that is too short to sign with, or a pattern that can be guessed.
 func (s *Secret) UnmarshalText(text []byte) error {
+	const makeOne = "; make one with: openssl rand -base64 48"
 	if len(text) < minSecret {
-		return errors.New("must be at least 32 bytes; make one with: openssl rand -base64 48")
+		return errors.New("must be at least 32 bytes" + makeOne)
+	}
+	if strength(string(text)) < minStrength {
+		return errors.New("must not repeat itself or count up, which can be guessed" + makeOne)
 	}
 	*s = Secret(text)
 	return nil
@@ -27,10 +32,13 @@ func (s *Secret) UnmarshalText(text []byte) error {
 // String hides the secret from fmt and from logs.
 func (Secret) String() string { return "[secret]" }
 
+// secretFile is where the secret of an embedded database is kept.
+func secretFile(database string) string { return database + ".secret" }
+
 // keptSecret reads the secret that belongs to an embedded database, from the file beside it. The first start makes
 // one; of several that start at once, one wins and all use its secret.
 func keptSecret(database string) (Secret, error) {
-	path := database + ".secret"
+	path := secretFile(database)
 	if s, err := readSecret(path); !errors.Is(err, fs.ErrNotExist) {
 		return s, err
 	}
@@ -58,8 +66,8 @@ func readSecret(path string) (Secret, error) {
 		return "", err
 	}
 	var s Secret
-	if s.UnmarshalText(text) != nil {
-		return "", errors.New(path + " holds less than 32 bytes")
+	if err := s.UnmarshalText(text); err != nil {
+		return "", fmt.Errorf("what %s holds %w", path, err)
 	}
 	return s, nil
 }

@@ -1,6 +1,8 @@
 package listing
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -13,40 +15,55 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// cursor is a position in an ordered list: beside the row with this key and id. Clients get it as an opaque word. It
-// does not say which rows a client may see, so a client that makes one up only moves among the rows it may see anyway.
+// cursor is a position in an ordered list: beside the row with this key and id. The key may be a name, and URLs are kept
+// in histories and in proxies' logs, so clients get it encrypted. It does not say which rows a client may see.
 type cursor struct {
-	Order    string `json:"o"` // what ?ordering= was
 	Key      string `json:"k"` // of the row, in the column that orders
 	ID       int64  `json:"i"`
 	Backward bool   `json:"b,omitempty"` // the rows before it are wanted, not those after it
 }
 
-func (c cursor) String() string {
-	text, _ := json.Marshal(c) // of strings and numbers: cannot fail
-	return base64.RawURLEncoding.EncodeToString(text)
+// NewCursors encrypts cursors with a key of 16 or 32 bytes. All instances with that key understand each other's.
+func NewCursors(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
 }
 
-func parseCursor(word, order string) (*cursor, bool) {
+// word64 is strict: no letter of a cursor may be another.
+var word64 = base64.RawURLEncoding.Strict()
+
+func (c cursor) seal(cursors cipher.AEAD, place []byte) string {
+	text, _ := json.Marshal(c)                                        // of strings and numbers: cannot fail
+	return word64.EncodeToString(cursors.Seal(nil, nil, text, place)) //nolint:gosec // it makes a random nonce itself
+}
+
+func openCursor(cursors cipher.AEAD, word string, place []byte) (*cursor, bool) {
 	c := &cursor{}
-	text, err := base64.RawURLEncoding.DecodeString(word)
-	if err != nil || json.Unmarshal(text, c) != nil || c.Order != order {
+	sealed, err := word64.DecodeString(word)
+	if err != nil {
 		return nil, false
 	}
-	return c, true
+	text, err := cursors.Open(nil, nil, sealed, place)
+	return c, err == nil && json.Unmarshal(text, c) == nil
 }
 
-// value is the key as a value of the column. It refuses a key that no such column can hold.
+// place is where the cursors of a list belong: to no other table, column or order.
+func (p params) place(table string) []byte { return []byte(table + " " + p.orderBy + " " + p.ordering) }
+
+// value is the key as a value of the column.
 func (c cursor) value(column string) (any, bool) {
 	switch {
 	case strings.HasSuffix(column, "at"):
 		at, err := time.Parse(time.RFC3339Nano, c.Key)
-		return at.UTC(), err == nil && at.UTC().Year() > 0 && at.UTC().Year() <= 9999
+		return at, err == nil
 	case strings.HasSuffix(column, ".id"):
 		id, err := strconv.ParseInt(c.Key, 10, 64)
 		return id, err == nil
 	}
-	return c.Key, !strings.ContainsRune(c.Key, 0)
+	return c.Key, true
 }
 
 // cursorKey is the value of the ordering column, written as text. The column holds a time, a number or folded text.
@@ -79,8 +96,8 @@ type positioned[T any] struct {
 	CursorID  int64
 }
 
-func (p positioned[T]) cursor(order string, backward bool) string {
-	return cursor{order, string(p.CursorKey), p.CursorID, backward}.String()
+func (p positioned[T]) cursor(r request, backward bool) string {
+	return cursor{string(p.CursorKey), p.CursorID, backward}.seal(r.cursors, r.place(r.Table))
 }
 
 // findByCursor finds the page beside a cursor. It looks the cursor's key up in an index and does not count rows, so any
@@ -104,10 +121,10 @@ func findByCursor[T any](db *gorm.DB, r request) (*Page[T], error) {
 		return page, nil
 	}
 	if backward && more || !backward && r.cursor != nil {
-		page.PreviousCursor = rows[0].cursor(r.ordering, true)
+		page.PreviousCursor = rows[0].cursor(r, true)
 	}
 	if backward || more {
-		page.NextCursor = rows[len(rows)-1].cursor(r.ordering, false)
+		page.NextCursor = rows[len(rows)-1].cursor(r, false)
 	}
 	return page, nil
 }

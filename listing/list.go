@@ -7,6 +7,7 @@
 package listing
 
 import (
+	"crypto/cipher"
 	"net/url"
 	"slices"
 	"strconv"
@@ -73,7 +74,8 @@ func Text(column string) Filter {
 type Client struct {
 	Account int64
 	Staff   bool
-	Turns   *Turns // that its searches take
+	Turns   *Turns      // that its searches take
+	Cursors cipher.AEAD // of NewCursors
 }
 
 // request is a list as one client asked for it.
@@ -82,13 +84,14 @@ type request struct {
 	params
 	visible []clause.Expr // the conditions of the rows that this client may see
 	dialect string        // "sqlite" or "postgres"
+	cursors cipher.AEAD
 }
 
 // Find returns the page that the parameters ask for, among the rows that the scopes let through. Db is a session with a
 // context and nothing else, as WithContext gives it. Each scope may only add conditions, by Where with SQL text and plain
 // values. It must not call Scopes: what that adds is not seen here.
 func Find[T any](db *gorm.DB, list List, values url.Values, client Client, scopes ...func(*gorm.DB) *gorm.DB) (*Page[T], error) {
-	params, err := list.parse(values)
+	params, err := list.parse(values, client.Cursors)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +119,7 @@ func Find[T any](db *gorm.DB, list List, values url.Values, client Client, scope
 		}
 		defer done()
 	}
-	r := request{list, params, visible, db.Name()}
+	r := request{list, params, visible, db.Name(), client.Cursors}
 	if params.byCursor {
 		return findByCursor[T](db, r)
 	}

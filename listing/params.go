@@ -1,6 +1,7 @@
 package listing
 
 import (
+	"crypto/cipher"
 	"maps"
 	"math"
 	"net/url"
@@ -44,7 +45,7 @@ type params struct {
 }
 
 // parse checks the parameters of a list. It ignores unknown ones; empty ones count as absent.
-func (l List) parse(values url.Values) (params, error) {
+func (l List) parse(values url.Values, cursors cipher.AEAD) (params, error) {
 	p := params{page: 1, size: defaultPageSize, orderBy: l.Newest, descending: true}
 	errs := apierror.Fields{}
 	for name := range values {
@@ -57,7 +58,7 @@ func (l List) parse(values url.Values) (params, error) {
 	}
 	p.parsePage(values, errs)
 	p.parseOrdering(values.Get("ordering"), l.Orderings, errs)
-	p.parseCursor(values, errs)
+	p.parseCursor(values, cursors, l.Table, errs)
 	if search := values.Get("search"); l.Search != "" && search != "" {
 		p.parseSearch(search, l.Fold, errs)
 	}
@@ -130,13 +131,13 @@ func (p *params) parseOrdering(ordering string, orderings map[string]string, err
 }
 
 // parseCursor needs the ordering. An empty cursor asks for the first page.
-func (p *params) parseCursor(values url.Values, errs apierror.Fields) {
+func (p *params) parseCursor(values url.Values, cursors cipher.AEAD, table string, errs apierror.Fields) {
 	p.byCursor = values.Has("cursor")
 	word := values.Get("cursor")
 	if word == "" {
 		return
 	}
-	c, ok := parseCursor(word, p.ordering)
+	c, ok := openCursor(cursors, word, p.place(table))
 	if ok {
 		p.key, ok = c.value(p.orderBy)
 	}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-contrib/cors"
@@ -51,7 +52,8 @@ func CORS(allowed []config.Origin) gin.HandlerFunc {
 var goodHost = regexp.MustCompile(`^[A-Za-z0-9.\-]+(:[0-9]+)?$|^\[[0-9a-fA-F:.]+\](:[0-9]+)?$`)
 
 // Forwarded finds the scheme and host that the client used, for absolute URLs: from X-Forwarded-Proto and
-// X-Forwarded-Host if a trusted proxy sent them, else from the connection.
+// X-Forwarded-Host if a trusted proxy sent them, else from the connection. Of the addresses that a trusted proxy sent in
+// X-Forwarded-For, which Gin reads, it drops the ports.
 func Forwarded(trusted []config.Network) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		r := c.Request
@@ -69,5 +71,23 @@ func Forwarded(trusted []config.Network) gin.HandlerFunc {
 		if host := r.Header.Get("X-Forwarded-Host"); goodHost.MatchString(host) {
 			r.Host = host
 		}
+		for i, line := range r.Header.Values("X-Forwarded-For") {
+			r.Header["X-Forwarded-For"][i] = withoutPorts(line)
+		}
 	}
+}
+
+// withoutPorts makes 192.0.2.1, 2001:db8::1 of 192.0.2.1:80, [2001:db8::1]:80. It leaves what is no address as it is.
+func withoutPorts(addresses string) string {
+	entries := strings.Split(addresses, ",")
+	for i, entry := range entries {
+		entry = strings.TrimSpace(entry)
+		if strings.HasSuffix(entry, "]") {
+			entry += ":0" // an address in brackets without a port
+		}
+		if address, err := netip.ParseAddrPort(entry); err == nil {
+			entries[i] = address.Addr().String()
+		}
+	}
+	return strings.Join(entries, ",")
 }

@@ -3,6 +3,7 @@ package middleware
 import (
 	"crypto/rand"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -131,14 +132,14 @@ func (t *Tokens) Verify(c *gin.Context, token string) error {
 func (t *Tokens) identify(c *gin.Context, claims ginjwt.MapClaims) (identity, error) {
 	sub, _ := claims["sub"].(string)
 	sid, _ := claims["sid"].(string)
-	exp, expires := claims["exp"].(float64) // the parser has compared it, if it is there
+	end, expires := expiry(claims)
 	id, err := strconv.ParseInt(sub, 10, 64)
 	session, serr := strconv.ParseInt(sid, 10, 64)
 	if err != nil || serr != nil || !expires || claims["typ"] != kindOfToken {
 		return identity{}, errTokenNotValid
 	}
 	who := identity{session: session, until: time.Now().Add(rememberFor), revocations: t.db.Revocations()}
-	if end := time.Unix(int64(exp), 0); end.Before(who.until) {
+	if end.Before(who.until) {
 		who.until = end
 	}
 	user, err := t.db.SessionUser(c.Request.Context(), session, id)
@@ -147,6 +148,18 @@ func (t *Tokens) identify(c *gin.Context, claims ginjwt.MapClaims) (identity, er
 	}
 	who.user = *user
 	return who, err
+}
+
+// expiry is the end of a token's time: whole seconds, as this server writes them, that are not over. The parser lets pass
+// what has no end, and takes 0 for none.
+func expiry(claims ginjwt.MapClaims) (end time.Time, ok bool) {
+	const year10000 = 253402300800
+	exp, ok := claims["exp"].(float64)
+	if !ok || exp != math.Trunc(exp) || exp <= 0 || exp >= year10000 {
+		return time.Time{}, false
+	}
+	end = time.Unix(int64(exp), 0)
+	return end, time.Now().Before(end)
 }
 
 const actorKey = "actor"

@@ -35,7 +35,7 @@ func (a Actor) owns(column string) scope {
 
 // client is the actor as a list knows it.
 func (db *DB) client(a Actor) listing.Client {
-	return listing.Client{Account: a.ID, Staff: a.IsStaff, Turns: db.turns}
+	return listing.Client{Account: a.ID, Staff: a.IsStaff, Turns: db.turns, Cursors: db.cursors}
 }
 
 // everything is the scope that leaves nothing out.

@@ -84,6 +84,9 @@ func patientFilter(dialect, value string, errs apierror.Fields) scope {
 		errs.Add("patient_id", number.Message)
 	}
 	return func(q *gorm.DB) *gorm.DB {
+		if id.(int64) < 1 { // nobody's, but FTS5 would read -5 as 5
+			return q.Where("1 = 0")
+		}
 		if dialect == "postgres" {
 			return q.Where("events.patient_id = ? OR events.patient_ids @> ARRAY[?]::bigint[]", id, id)
 		}

@@ -2,10 +2,12 @@ package models
 
 import (
 	"context"
+	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -40,6 +42,7 @@ type DB struct {
 	refreshKey   []byte // derives the successor of a refresh token
 	auditKey     []byte // seals the audit trail
 	end          *auditEnd
+	cursors      cipher.AEAD
 	recorder     *recorder
 	revocations  atomic.Int64
 }
@@ -53,6 +56,13 @@ func Open(ctx context.Context, cfg *config.Config) (*DB, error) {
 		return nil, err
 	}
 	if db.auditKey, err = auditKey(cfg); err != nil {
+		return nil, err
+	}
+	cursorKey, err := hkdf.Key(sha256.New, []byte(cfg.JWTSecret), nil, "cursors", sha256.Size)
+	if err != nil {
+		return nil, err
+	}
+	if db.cursors, err = listing.NewCursors(cursorKey); err != nil {
 		return nil, err
 	}
 	if db.end, err = readEnd(cfg.AuditSealFile); err != nil {
@@ -154,15 +164,16 @@ func sqliteDSN(path string, wait time.Duration, more string) string {
 
 func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
 	path := cfg.Database.SQLite
-	// Only the owner may read health data; SQLite gives its side files the mode of the main one.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
+	// Only the owner may read health data; SQLite gives its side files the mode of the main one. A file that is there is
+	// left alone: closing it here would end the locks that this process has on it.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := migrateSQLite(ctx, path, cfg); err != nil {
+	if err := onceFree(ctx, func() error { return migrateSQLite(ctx, path, cfg) }); err != nil {
 		return err
 	}
 	wait := min(sqliteWait, cfg.RequestTimeout)

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/glebarez/sqlite"
 	"gorm.io/gorm"
+	sqlite3 "modernc.org/sqlite/lib"
 
+	"healthcare/apierror"
 	"healthcare/config"
 )
 
@@ -35,8 +38,10 @@ func migratePostgres(ctx context.Context, g *gorm.DB) error {
 
 // migrateSQLite uses a connection of its own without foreign keys: SQLite changes a table by building a new one,
 // and dropping the old one would otherwise count as deleting its rows. The references are checked afterwards.
+//
+// It is one transaction, so one instance at a time migrates; the end of a process ends its lock, too.
 func migrateSQLite(ctx context.Context, path string, cfg *config.Config) (err error) {
-	one, err := openGORM(sqlite.Open(sqliteDSN(path, sqliteWait, "")), cfg)
+	one, err := openGORM(sqlite.Open(sqliteDSN(path, time.Second, "&_txlock=immediate")), cfg)
 	if err != nil {
 		return err
 	}
@@ -47,7 +52,7 @@ func migrateSQLite(ctx context.Context, path string, cfg *config.Config) (err er
 	pool.SetMaxOpenConns(1)
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	g := one.WithContext(ctx)
-	if err := migrate(g); err != nil {
+	if err := g.Transaction(migrate); err != nil {
 		return err
 	}
 	var broken []struct{ Table string }
@@ -58,6 +63,27 @@ func migrateSQLite(ctx context.Context, path string, cfg *config.Config) (err er
 		return fmt.Errorf("migration: %d rows of %s refer to rows that do not exist", len(broken), broken[0].Table)
 	}
 	return nil
+}
+
+// migrationLimit is how long an instance waits for another one that migrates the same file.
+const migrationLimit = 2 * time.Minute
+
+// onceFree runs fn as soon as no other instance has the file to itself. (SQLite does not wait for all kinds of locks
+// itself: not while the file is new and becomes one with a WAL.)
+func onceFree(ctx context.Context, fn func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, migrationLimit)
+	defer cancel()
+	for {
+		err := fn()
+		if apierror.SQLiteCode(err)&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 func migrate(g *gorm.DB) error {

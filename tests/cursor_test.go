@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
+	"healthcare/config"
 	"healthcare/tests/kit"
 )
 
@@ -104,29 +106,109 @@ func TestEveryListHasCursors(t *testing.T) {
 	})
 }
 
-func TestACursorThatWasTamperedWithIsRefusedOrHarmless(t *testing.T) {
+// cursorOf is the cursor of the next page of a list, of which the path asks for the first.
+func cursorOf(c *kit.Client, path string) string {
+	c.T.Helper()
+	next, err := url.Parse(c.Get(path).Expect(http.StatusOK).JSON["next"].(string))
+	require.NoError(c.T, err)
+	return next.Query().Get("cursor")
+}
+
+func assertNoCursor(c *kit.Client, path, cursor string) {
+	c.T.Helper()
+	r := c.Get(path + url.QueryEscape(cursor))
+	assert.Equal(c.T, http.StatusBadRequest, r.Status, path+cursor)
+	assert.Equal(c.T, "Invalid cursor.", r.Error("cursor"), path+cursor)
+}
+
+func TestACursorThatWasTamperedWithIsRefused(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
-		ana, eve := api.User("ana"), api.User("eve")
+		ana := api.User("ana")
 		for range 3 {
-			ana.Post("/api/patients/", kit.Object{"name": "P"}).Expect(http.StatusCreated)
+			ana.Patient("P")
 		}
-		secret := eve.Post("/api/patients/", kit.Object{"name": "Eve's"}).Expect(http.StatusCreated).ID()
+		const list = "/api/patients/?page_size=1&ordering=name&cursor="
+		good := cursorOf(ana, list)
+		ana.Get(list + good).Expect(http.StatusOK)
+		for i := range good {
+			for _, letter := range "Aa_" {
+				if rune(good[i]) != letter {
+					assertNoCursor(ana, list, good[:i]+string(letter)+good[i+1:])
+				}
+			}
+		}
+		last := good[:len(good)-1] + string(good[len(good)-1]+1) // in some lengths, this letter has bits that say nothing
 		made := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 		for _, cursor := range []string{
-			"x", "=", "a b", made("{}x"), made(`[1]`), made(`{"o":"name","k":"x","i":1}`), made(`{"o":"","k":"yesterday","i":1}`),
-			made(`{"o":"","k":"","i":1}`), made(`{"o":"","k":"10000-01-01T00:00:00Z","i":1}`), made(`{"o":"","k":"2026-01-01T00:00:00Z","i":"1"}`),
+			last, good[1:], good[:len(good)-1], good + "A", good + "=", "A" + good, good + good, "x", "=", "a b", "\n", "%",
+			made(`{"o":"name","k":"p","i":1}`), made(`{"k":"p","i":1}`), made(strings.Repeat("x", 28)), made(strings.Repeat("x", 60)),
 		} {
-			r := ana.Get("/api/patients/?cursor=" + url.QueryEscape(cursor))
-			assert.Equal(t, http.StatusBadRequest, r.Status, cursor)
-			assert.Equal(t, "Invalid cursor.", r.Error("cursor"), cursor)
+			assertNoCursor(ana, list, cursor)
 		}
-		for _, cursor := range []string{
-			`{"o":"","k":"2999-01-01T00:00:00Z","i":9223372036854775807}`, `{"o":"","k":"0001-01-01T00:00:00Z","i":-5,"b":true}`, `{"o":"","k":"2999-01-01T00:00:00+14:00","i":0}`,
-		} {
-			r := ana.Get("/api/patients/?cursor=" + made(cursor)).Expect(http.StatusOK)
-			assert.NotContains(t, r.Column("id"), float64(secret))
-			assert.Len(t, r.Results(), 3)
+	})
+}
+
+func TestACursorBelongsToItsListAndItsOrder(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana, boss := api.User("ana"), api.Staff("boss")
+		for range 2 {
+			ana.Assign(ana.Patient("P"), ana.Doctor("D")).Expect(http.StatusCreated)
+			ana.Login()
 		}
-		ana.Get("/api/patients/?ordering=name&cursor=" + made(`{"o":"name","k":"\u0000","i":1}`)).Expect(http.StatusBadRequest)
+		lists := []string{
+			"/api/patients/?", "/api/patients/?ordering=name&", "/api/patients/?ordering=-name&", "/api/patients/?ordering=created_at&", "/api/patients/?ordering=-created_at&",
+			"/api/doctors/?", "/api/doctors/?ordering=name&", "/api/mappings/?", "/api/auth/sessions/?", "/api/patients/1/history/?", "/api/audit/?", "/api/users/?", "/api/users/?ordering=name&",
+		}
+		for _, from := range lists {
+			good := cursorOf(boss, from+"page_size=1&cursor=")
+			boss.Get(from + "cursor=" + good).Expect(http.StatusOK)
+			for _, to := range lists {
+				if to != from {
+					assertNoCursor(boss, to+"cursor=", good)
+				}
+			}
+		}
+	})
+}
+
+func TestACursorIsGoodAtEveryInstanceWithTheSameSecret(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := api.User("ana")
+		ana.Patient("Ana")
+		ana.Patient("Bo")
+		const list = "/api/patients/?page_size=1&ordering=name&cursor="
+		good := cursorOf(ana, list)
+		assert.Equal(t, []any{"Bo"}, ana.At(kit.Start(t, api.Config)).Get(list+good).Expect(http.StatusOK).Column("name"))
+		other := *api.Config
+		other.JWTSecret = "another-secret-of-another-clinic-9876543210"
+		eve := ana.At(kit.Start(t, &other))
+		eve.Login()
+		assertNoCursor(eve, list, good)
+	}, func(cfg *config.Config) { cfg.AuditKey = "a-key-that-only-the-tests-use-9876543210" }) // both instances seal
+}
+
+func TestACursorHoldsNoName(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := api.User("ana")
+		for range 3 {
+			ana.Patient("Änne-" + kit.Marker)
+		}
+		_, last := follow(ana, "/api/patients/?page_size=1&ordering=name&cursor=", "next")
+		for _, link := range []string{"/api/patients/?page_size=1&ordering=name&cursor=" + cursorOf(ana, "/api/patients/?page_size=1&ordering=name&cursor="), last.JSON["previous"].(string)} {
+			u, err := url.Parse(link)
+			require.NoError(t, err)
+			shown := []string{link, u.Query().Get("cursor")}
+			for offset := range 4 { // a base64 may begin anywhere
+				text, err := base64.RawURLEncoding.DecodeString(shown[1][offset : offset+(len(shown[1])-offset)/4*4])
+				require.NoError(t, err)
+				shown = append(shown, string(text))
+			}
+			name := strings.ToLower("Änne-" + kit.Marker)
+			for i := range len(name) - 4 {
+				for _, text := range shown {
+					assert.NotContains(t, strings.ToLower(text), name[i:i+4])
+				}
+			}
+		}
 	})
 }

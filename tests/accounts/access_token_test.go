@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,17 @@ func TestAnAccessTokenIsRefusedUnlessThisServerMadeItForASession(t *testing.T) {
 			"without exp":          without("exp"),
 			"exp null":             set("exp", nil),
 			"exp in words":         set("exp", "tomorrow"),
+			"exp as text":          set("exp", strconv.FormatInt(in(time.Hour), 10)),
+			"exp 0":                set("exp", 0),
+			"exp -1":               set("exp", -1),
+			"exp -1e300":           set("exp", -1e300),
+			"exp fractional":       set("exp", float64(in(time.Hour))+0.5),
+			"exp almost 0":         set("exp", 1e-300),
+			"exp huge":             set("exp", 1e15),
+			"exp beyond int64":     set("exp", 1e19),
+			"exp beyond all":       set("exp", 1e300),
+			"exp list":             set("exp", []int64{in(time.Hour)}),
+			"exp true":             set("exp", true),
 			"not valid yet":        set("nbf", in(time.Hour)),
 			"without typ":          without("typ"),
 			"typ refresh":          set("typ", "refresh"),

@@ -73,6 +73,56 @@ func twoLines(c *kit.Client, above, below string) *kit.Response {
 	return c.Send(req)
 }
 
+// forwarded maps what stands in X-Forwarded-For to the network that a login from there counts for, behind a proxy.
+var forwarded = map[string]string{
+	"203.0.113.5:4711":                         "203.0.113.5",
+	"[2001:db8:1:2::1]:80":                     "2001:db8:1:2::/64",
+	"[2001:db8:1:2::1]":                        "2001:db8:1:2::/64",
+	"2001:db8:1:2::1":                          "2001:db8:1:2::/64",
+	"[::ffff:203.0.113.6]:80":                  "203.0.113.6",
+	"192.0.2.1:1,\t203.0.113.7:4711 ":          "203.0.113.7",
+	"not an address:1, 203.0.113.8:4711":       "203.0.113.8",
+	"203.0.113.10:4711, 127.0.0.1:9, [::1]:9 ": "::/64", // the last of those that are no proxies
+	"203.0.113.11:4711,127.0.0.1:9":            "203.0.113.11",
+	// Whatever a proxy did not understand, the client may have written.
+	"203.0.113.5:":          "127.0.0.1",
+	"203.0.113.5:65536":     "127.0.0.1",
+	"203.0.113.5:4711:1":    "127.0.0.1",
+	"203.0.113.5:4711,":     "127.0.0.1",
+	"203.0.113.5, unknown":  "127.0.0.1",
+	"[203.0.113.5":          "127.0.0.1",
+	"[]":                    "127.0.0.1",
+	"2001:db8:1:2::1]:80":   "127.0.0.1",
+	"[fe80::1%eth0]:80":     "127.0.0.1",
+	":4711":                 "127.0.0.1",
+	"[[2001:db8:1:2::1]]:1": "127.0.0.1",
+}
+
+func countsFor(api *kit.API, header string) string {
+	api.T.Helper()
+	api.Exec("DELETE FROM login_failures")
+	api.TryLogin("ana", "a wrong guess", from(header)...).Expect(http.StatusUnauthorized)
+	return api.Text("SELECT network FROM login_failures")
+}
+
+func TestAForwardedAddressMayHaveAPort(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		api.User("ana")
+		for header, network := range forwarded {
+			assert.Equal(t, network, countsFor(api, header), "%q", header)
+		}
+	}, kit.BehindProxy)
+}
+
+func TestAForwardedAddressWithAPortIsBelievedFromProxiesOnly(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		api.User("ana")
+		for header := range forwarded {
+			assert.Equal(t, "127.0.0.1", countsFor(api, header), "%q", header)
+		}
+	})
+}
+
 func TestTheRateLimitIsOfOneAddressAndTellsWhenToComeBack(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		here := from("2001:db8:1:2::1")

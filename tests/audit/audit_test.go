@@ -132,6 +132,7 @@ func TestStaffFilterTheAuditTrail(t *testing.T) {
 		today := moment.Format(time.DateOnly)
 		for query, want := range map[string][]string{
 			"&patient_id=1": {created, read, refused}, "&patient_id=2": {other, read}, "&patient_id=3": {},
+			"&patient_id=-1": {}, "&patient_id=-2": {}, "&patient_id=0": {}, "&patient_id=-0": {}, "&patient_id=-9223372036854775808": {}, "&patient_id=%2B2": {other, read},
 			"&user_id=" + fmt.Sprint(bob.ID): {other, refused}, "&action=create": {created, other}, "&action=list": {read},
 			"&action=restore": {}, since: {read, refused}, until: {created, other}, "&patient_id=1&action=create": {created},
 			"&patient_id=2&user_id=" + fmt.Sprint(boss.ID): {read}, "&since=2020-01-01&until=2020-12-31": {}, "&since=" + today + "&action=list": {read},

@@ -17,7 +17,7 @@ import (
 	"healthcare/tests/kit"
 )
 
-const secret = "0123456789abcdef0123456789abcdef" // just 32 bytes
+const secret = "7c1f90b2e4d85a3684af0d17c93be652" // just 32 bytes
 
 // load reads a configuration from NAME=value pairs and, unless it is empty, the text of a .env file.
 func load(t *testing.T, dotenv string, environ ...string) (*config.Config, error) {
@@ -64,16 +64,17 @@ func TestAWrongVariableIsNamedAndItsValueIsNot(t *testing.T) {
 	for variable, cases := range map[string]map[string][]string{
 		"HOST":                 {"IP address or a host name": {"two words", "http://x", "-"}},
 		"PORT":                 {"whole number": {"web", "80.5", "99999999999999999999"}, "at least 0": {"-1"}, "at most 65535": {"65536"}},
-		"DATABASE_URL":         {"postgres:// or sqlite:": {"mysql://x", "healthcare.db", "file:x"}, "path of a file": {"sqlite:", "sqlite::memory:", "sqlite:///", "sqlite:x.db?mode=ro"}, "folder": {"sqlite:" + missing + "/x.db"}},
+		"DATABASE_URL":         {"postgres:// or sqlite:": {"mysql://x", "healthcare.db", "file:x"}, "path of a file": {"sqlite:", "sqlite::memory:", "sqlite:///", "sqlite:x.db?mode=ro", "sqlite:file:x.db", "sqlite://file:x.db", "sqlite:file:///x.db?mode=memory"}, "folder": {"sqlite:" + missing + "/x.db"}},
 		"DB_MAX_CONNS":         {"at least 1": {"0", "-5"}, "at most 1000": {"1001"}, "whole number": {"many"}},
 		"DB_MAX_IDLE_CONNS":    {"at least 0": {"-1"}, "whole number": {"1e3"}},
-		"JWT_SECRET":           {"at least 32 bytes": {"hunter2", strings.Repeat("x", 31)}},
+		"JWT_SECRET":           {"at least 32 bytes": {"hunter2", strings.Repeat("x", 31)}, "must not repeat itself": {strings.Repeat("changeme", 4)}},
+		"AUDIT_KEY":            {"at least 32 bytes": {"hunter2"}, "must not repeat itself": {strings.Repeat("changeme", 4)}},
 		"PASSWORD_MIN_LENGTH":  {"at least 8": {"7"}, "at most 128": {"129"}},
 		"ACCESS_TOKEN_TTL":     {"a duration": {"15", "15 minutes", "1d"}, "at least 1s": {"0s", "-1m", "10ms"}, "at most 24h": {"25h"}},
 		"REGISTRATION":         {"one of: open, closed": {"yes", "OPEN"}},
 		"AUTH_RATE_LIMIT":      {"at least 0": {"-1"}, "whole number": {"120/m"}, "at most": {"1000001"}},
 		"ACCOUNT_RATE_LIMIT":   {"at least 0": {"-1"}, "whole number": {"100/s"}, "at most": {"50000001"}},
-		"CORS_ALLOWED_ORIGINS": {"origins such as": {"*", "https://*.example.net", "clinic.example.net", "https://clinic.example.net/path", "https://a.org,ftp://b.org", "https://u:p@a.org", "https://a.org?x", "://"}},
+		"CORS_ALLOWED_ORIGINS": {"origins such as": {"*", "https://*.example.net", "clinic.example.net", "https://clinic.example.net/path", "https://a.org,ftp://b.org", "https://u:p@a.org", "https://a.org?x", "://", "https://:443"}, "ports up to 65535": {"https://a.org:65536"}, "xn--": {"https://bücher.example"}},
 		"TRUSTED_PROXIES":      {"CIDR": {"*", "proxy.example.org", "10.0.0.0/33", "10.0.0.1,nonsense"}},
 		"REQUEST_TIMEOUT":      {"a duration": {"soon"}, "at least 100ms": {"1ms"}, "at most 5m": {"6m"}},
 		"LOG_LEVEL":            {"debug, info, warn, error": {"loud", "verbose"}},
@@ -93,6 +94,16 @@ func TestAWrongVariableIsNamedAndItsValueIsNot(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestOriginsAreWrittenAsBrowsersDo(t *testing.T) {
+	t.Parallel()
+	cfg, err := load(t, "", "DATABASE_URL=postgres://x/y", "JWT_SECRET="+secret,
+		"CORS_ALLOWED_ORIGINS=HTTPS://App.Example.org, https://a.org:443/,http://B.org:80,https://c.org:80,http://d.org:0443,https://e.org:, http://[2001:DB8::A]:80")
+	require.NoError(t, err)
+	assert.Equal(t, []config.Origin{
+		"https://app.example.org", "https://a.org", "http://b.org", "https://c.org:80", "http://d.org:443", "https://e.org", "http://[2001:db8::a]",
+	}, cfg.CORSAllowedOrigins)
 }
 
 func TestAllWrongVariablesAreNamedAtOnce(t *testing.T) {
@@ -127,6 +138,8 @@ func TestABrokenFileIsToldByItsLineOnly(t *testing.T) {
 		1: "hunter2\n",
 		2: "PORT=8000\nJWT_SECRET hunter2\nHOST=::1\n",
 		3: "# comment\n\nJWT_SECRET=\"hunter2\nPORT=8000\n",
+		4: "\n\n\nJWT_$ECRET=hunter2\n",
+		5: "\n\n\n\nJWT_SECRET=hun\x00ter2\n",
 	} {
 		_, err := load(t, dotenv)
 		var wrong config.Errors
@@ -137,6 +150,27 @@ func TestABrokenFileIsToldByItsLineOnly(t *testing.T) {
 	}
 	_, err := config.Load(nil, t.TempDir())
 	assert.ErrorContains(t, err, "cannot be read")
+}
+
+func TestADollarInTheFileIsADollar(t *testing.T) {
+	t.Parallel()
+	const dollars = "7c1f$HOME90b2$PORT.e4d8$(5a36)84af${PORT}0d$$17c9 3be6$52$"
+	for name, c := range map[string]struct{ line, want string }{
+		"plain":         {dollars, dollars},
+		"in ''":         {"'" + dollars + "'", dollars},
+		`in ""`:         {`"` + dollars + `"`, dollars},
+		"with comment":  {dollars + " # $PORT", dollars},
+		"quoted, too":   {`"` + dollars + ` # $PORT" # comment`, dollars + " # $PORT"},
+		"of many lines": {`"` + dollars + "\n" + dollars + `"`, dollars + "\n" + dollars},
+		"escaped":       {`"` + strings.ReplaceAll(dollars, "$", `\$`) + `"`, dollars},
+		"backslash":     {`a\` + dollars, `a\` + dollars},
+	} {
+		cfg, err := load(t, "PORT=1111\nexport JWT_SECRET="+c.line+"\r\nAUDIT_KEY="+c.line+"\n")
+		require.NoError(t, err, name)
+		assert.Equal(t, c.want, string([]byte(cfg.JWTSecret)), name)
+		assert.Equal(t, c.want, string([]byte(cfg.AuditKey)), name)
+		assert.Equal(t, 1111, cfg.Port)
+	}
 }
 
 func TestPostgresNeedsASecret(t *testing.T) {

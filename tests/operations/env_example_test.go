@@ -59,9 +59,9 @@ func TestEnvExampleIsAValidConfiguration(t *testing.T) {
 	path := t.TempDir() + "/.env"
 	database := "DATABASE_URL=sqlite:" + t.TempDir() + "/test.db" // the default would put a file here
 	require.NoError(t, os.WriteFile(path, content, 0o600))
-	fromFile, err := config.Load([]string{database, "JWT_SECRET=" + strings.Repeat("s", 32)}, path)
+	fromFile, err := config.Load([]string{database, "JWT_SECRET=" + secret}, path)
 	require.NoError(t, err)
-	fromNothing, err := config.Load([]string{database, "JWT_SECRET=" + strings.Repeat("s", 32)}, os.DevNull)
+	fromNothing, err := config.Load([]string{database, "JWT_SECRET=" + secret}, os.DevNull)
 	require.NoError(t, err)
 	assert.Equal(t, fromNothing, fromFile)
 }

@@ -76,6 +76,22 @@ func TestARequestEndsWithinItsTimeLimit(t *testing.T) {
 	}, func(cfg *config.Config) { cfg.RequestTimeout = 400 * time.Millisecond })
 }
 
+func TestALockThatIsNotToBeHadInTimeIsUnavailable(t *testing.T) {
+	t.Parallel()
+	api := kit.Start(t, kit.BaseConfig(kit.FreshPostgres(t)))
+	ana := api.User("ana")
+	api.Exec(`CREATE FUNCTION give_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'gave up' USING ERRCODE = NEW.name; END $$`)
+	api.Exec("CREATE TRIGGER give_up BEFORE INSERT ON patients FOR EACH ROW EXECUTE FUNCTION give_up()")
+	for state, status := range map[string]int{
+		"55P03": http.StatusServiceUnavailable, // lock_timeout is over
+		"25P03": http.StatusServiceUnavailable, // idle_in_transaction_session_timeout is over
+		"55000": http.StatusInternalServerError,
+	} {
+		r := ana.Post("/api/patients/", kit.Object{"name": state})
+		assert.Equal(t, status, r.Status, "%s: %s", state, r.Raw)
+	}
+}
+
 func TestAPanicIsAServerErrorWithoutDetails(t *testing.T) {
 	t.Parallel()
 	log := &kit.Buffer{}

@@ -1,6 +1,7 @@
 package operations
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -126,26 +128,80 @@ func TestTheDatabaseItselfRefusesWhatBreaksTheRules(t *testing.T) {
 
 func TestInstancesThatStartAtOnceOnAnEmptyDatabaseAllServe(t *testing.T) {
 	t.Parallel()
-	database := kit.FreshPostgresFrom(t, "")
-	apis := make(chan *kit.API, 6)
-	errs := make(chan error, 6)
-	for range 6 {
-		go func() {
-			cfg := kit.BaseConfig(database)
+	for name, empty := range map[string]func() string{
+		"sqlite":   func() string { return "sqlite:" + filepath.Join(t.TempDir(), "new.db") },
+		"postgres": func() string { return kit.FreshPostgresFrom(t, "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := kit.BaseConfig(empty())
 			cfg.MaxConns = 2
-			db, err := models.Open(t.Context(), cfg)
-			if err == nil {
-				err = db.Ping(t.Context())
-				err = errors.Join(err, db.Close())
+			errs := make(chan error, 6)
+			for range 6 {
+				go func() {
+					db, err := models.Open(t.Context(), cfg)
+					if err == nil {
+						err = db.Ping(t.Context())
+						err = errors.Join(err, db.Close())
+					}
+					errs <- err
+				}()
 			}
-			errs <- err
-			apis <- &kit.API{T: t, Config: cfg}
-		}()
+			for range 6 {
+				assert.NoError(t, <-errs)
+			}
+			kit.EveryTable(kit.Start(t, cfg))
+		})
 	}
+}
+
+func TestServersThatStartAtOnceOnANewFileAllServe(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	servers := []*kit.Process{}
 	for range 6 {
-		assert.NoError(t, <-errs)
+		servers = append(servers, kit.Launch(t, dir, nil))
 	}
-	kit.EveryTable(kit.Start(t, (<-apis).Config))
+	ana := servers[0].Serving().User("ana")
+	for _, p := range servers {
+		ana.At(p.Serving()).Patient("Petra")
+	}
+	assert.Equal(t, 6.0, ana.Get("/api/patients/").Expect(http.StatusOK).JSON["count"])
+}
+
+func TestAServerThatIsKilledWhileItMigratesLeavesNoLock(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := kit.Launch(t, dir, nil)
+	begun := func() bool {
+		_, err := os.Stat(filepath.Join(dir, "healthcare.db-wal"))
+		return err == nil
+	}
+	require.Eventually(t, begun, kit.WaitLimit, 100*time.Microsecond)
+	require.NoError(t, p.Cmd.Process.Kill())
+	p.ExitCode()
+	kit.EveryTable(kit.Launch(t, dir, nil).Serving())
+}
+
+func TestAServerWaitsWhileAnotherMigrates(t *testing.T) {
+	t.Parallel()
+	cfg := kit.BaseConfig(kit.FreshSQLite(t))
+	other, err := sql.Open("sqlite", cfg.Database.SQLite+"?_txlock=immediate")
+	require.NoError(t, err)
+	defer func() { _ = other.Close() }()
+	migration, err := other.Begin()
+	require.NoError(t, err)
+	time.AfterFunc(7*time.Second, func() { _ = migration.Rollback() }) // longer than one statement waits
+	db, err := models.Open(t.Context(), cfg)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+
+	migration, err = other.Begin()
+	require.NoError(t, err)
+	defer func() { _ = migration.Rollback() }()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second) // as a signal ends the start
+	defer cancel()
+	_, err = models.Open(ctx, cfg)
+	assert.Error(t, err)
 }
 
 func TestABrokenReferenceStopsTheStart(t *testing.T) {

@@ -2,6 +2,7 @@ package operations
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -43,6 +44,28 @@ func TestTheProgramServesWithoutAnySetting(t *testing.T) {
 	require.NoError(t, err)
 	kit.Absent(t, p.Out.String()+p.Err.String()+again.Out.String()+again.Err.String(), kit.Marker, kit.Password, ana.Token, string(kept))
 	again.Err.Lines(t, 2) // one for each request
+}
+
+func TestFilesThatOthersMayReachAreNamedAtTheStart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), []byte("PORT=0\n"), 0o600))
+	p := kit.Launch(t, dir, nil)
+	p.Serving()
+	assert.Empty(t, p.Err.String())
+	require.NoError(t, p.Cmd.Process.Signal(os.Interrupt))
+	p.ExitCode()
+	modes := map[string]os.FileMode{".env": 0o644, "healthcare.db": 0o640, "healthcare.db.secret": 0o602}
+	for name, mode := range modes {
+		require.NoError(t, os.Chmod(filepath.Join(dir, name), mode))
+	}
+	modes["healthcare.db-wal"], modes["healthcare.db-shm"] = 0o640, 0o640 // as SQLite makes them
+	p = kit.Launch(t, dir, nil)
+	p.Serving().User("ana") // it is no reason not to serve
+	for name, mode := range modes {
+		assert.Regexp(t, fmt.Sprintf(`level=WARN msg="others than its owner may reach %s \(mode %#o\), which holds .*; run: chmod 600 %[1]s"\n`, name, mode), p.Err.String())
+	}
+	assert.Equal(t, len(modes), strings.Count(p.Err.String(), "WARN"))
 }
 
 func TestAWrongConfigurationEndsWithCode2(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"healthcare/config"
 	"healthcare/tests/kit"
@@ -162,5 +163,9 @@ func TestBrowsersOfAllowedOriginsMayCall(t *testing.T) {
 				}
 			}
 		}
-	}, func(cfg *config.Config) { cfg.CORSAllowedOrigins = []config.Origin{"https://app.example.org"} })
+	}, func(cfg *config.Config) {
+		var origin config.Origin
+		require.NoError(t, origin.UnmarshalText([]byte("HTTPS://App.Example.org:443/"))) // no browser writes it so
+		cfg.CORSAllowedOrigins = []config.Origin{origin}
+	})
 }
