@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -38,8 +39,8 @@ func names(ctx context.Context, a *attacker) {
 	const ligature, most = "\ufdfa", 16 << 10
 	var requests [][]byte
 	for _, bytes := range []int{most - 300, 1_000_000} {
-		name := strings.Repeat(ligature, bytes/len(ligature))
 		for i := range 20 {
+			name := strings.Repeat(ligature, bytes/len(ligature)) + strconv.Itoa(i) // another, or a lock would answer first
 			person := object{"username": "somebody", "email": "somebody@example.org", "password": password}
 			person[[]string{"username", "first_name", "last_name"}[i%3]] = name
 			requests = append(requests, send("POST", "/api/auth/register/", "", person),
@@ -47,16 +48,18 @@ func names(ctx context.Context, a *attacker) {
 		}
 	}
 	for wave := 1; ctx.Err() == nil; wave++ {
+		answered, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		var wait sync.WaitGroup
 		for _, r := range requests {
 			wait.Go(func() {
-				got, _ := a.once(ctx, wave, r)
+				got := a.once(answered, wave, r)
 				if got != 0 && (len(r) > most*2) != (got == 413) {
 					a.tally.fault(wrongAnswer, fmt.Sprintf("a body of %d bytes: %d", len(r), got))
 				}
 			})
 		}
 		wait.Wait()
+		cancel()
 	}
 }
 

@@ -127,16 +127,14 @@ func (o *options) attackAll(ctx context.Context, kind string) (broken []string, 
 		return nil, err
 	}
 	var scenes []*scene
-	defer func() { printScenes(kind, scenes) }()
 	for _, a := range o.attacks {
 		s := &scene{attack: a}
-		if err := s.play(ctx, o, site); err != nil {
-			return broken, fmt.Errorf("%s: %w", a.name, err)
+		if err = s.play(ctx, o, site); err != nil {
+			err = fmt.Errorf("%s: %w", a.name, err)
+			break
 		}
 		scenes = append(scenes, s)
-		for _, b := range s.broken() {
-			broken = append(broken, kind+", "+a.name+": "+b)
-		}
 	}
-	return broken, nil
+	broken = judge(kind, &site.before, scenes)
+	return broken, err
 }

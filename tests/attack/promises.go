@@ -16,8 +16,8 @@ import (
 // scene is one attack on one server, and what everybody saw.
 type scene struct {
 	attack
-	before, during, after, attackers tally
-	peak                             int // of memory, in MiB
+	during, after, attackers tally
+	peak                     int // of memory, in MiB
 }
 
 // What is promised to the others: so many of a hundred answers may be 503, the rest are as without the attack; and 99 of
@@ -38,7 +38,7 @@ func (s *scene) play(ctx context.Context, o *options, at *site) (err error) {
 	for _, w := range at.others {
 		w.caller = newCaller(server.address, w.token)
 	}
-	work(ctx, at.others, o.before, &s.before)
+	work(ctx, at.others, o.before, &at.before)
 	attacking, stop := context.WithTimeout(ctx, o.during)
 	defer stop()
 	ended := make(chan struct{})
@@ -58,24 +58,49 @@ func (s *scene) play(ctx context.Context, o *options, at *site) (err error) {
 	return err
 }
 
-// broken are the promises that were not kept, with how badly.
-func (s *scene) broken() (all []string) {
-	note := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
-	for _, t := range []struct {
-		when string
-		*tally
-	}{{"before", &s.before}, {"during it", &s.during}, {"reading back", &s.after}} {
-		if t.others("200", "201", "503") > 0 {
-			note("%s, the others saw %s, such as %s", t.when, t, t.example)
-		} else if 100*t.by["503"] > busyPercent*t.others() {
-			note("%s, the others saw %s, more than %d %% of 503", t.when, t, busyPercent)
-		}
+// judge prints what everybody saw, as Markdown, and gives the promises that were not kept.
+func judge(kind string, before *tally, scenes []*scene) (broken []string) {
+	limit := max(patience, slower*before.quantile(0.99))
+	fmt.Printf("\n%s: before the attacks, the others got %s; p50 %s ms, p99 %s ms, so that p99 may be %s ms during them.\n\n", kind, before,
+		millis(before.quantile(0.5)), millis(before.quantile(0.99)), millis(limit))
+	fmt.Println("| attack | others' answers | p50 ms | p99 ms | attackers' answers | slowest ms | peak MiB | kept |")
+	fmt.Println("|---|---|---:|---:|---|---:|---:|---|")
+	for _, b := range brokenToOthers(before) {
+		broken = append(broken, kind+", before the attacks: "+b)
 	}
-	if limit := max(patience, slower*s.before.quantile(0.99)); !s.slow && s.during.quantile(0.99) > limit {
-		note("the others' p99 is %s ms, more than %s ms", millis(s.during.quantile(0.99)), millis(limit))
+	for _, s := range scenes {
+		kept := "yes"
+		for _, b := range s.broken(limit) {
+			broken, kept = append(broken, kind+", "+s.name+": "+b), "NO"
+		}
+		fmt.Printf("| %s | %s | %s | %s | %s | %s | %d | %s |\n", s.name, &s.during, millis(s.during.quantile(0.5)), millis(s.during.quantile(0.99)),
+			&s.attackers, millis(s.attackers.quantile(1)), s.peak, kept)
+	}
+	return broken
+}
+
+// brokenToOthers are the promises about what the others get.
+func brokenToOthers(t *tally) []string {
+	if t.others("200", "201", "503") > 0 {
+		return []string{fmt.Sprintf("the others got %s, such as %s", t, t.example)}
+	}
+	if 100*t.by["503"] > busyPercent*t.others() {
+		return []string{fmt.Sprintf("the others got %s, more than %d %% of 503", t, busyPercent)}
+	}
+	return nil
+}
+
+// broken are the promises that were not kept, with how badly.
+func (s *scene) broken(limit time.Duration) []string {
+	all := brokenToOthers(&s.during)
+	for _, b := range brokenToOthers(&s.after) {
+		all = append(all, "reading back, "+b)
+	}
+	if p99 := s.during.quantile(0.99); !s.slow && p99 > limit {
+		all = append(all, fmt.Sprintf("the others' p99 is %s ms, more than %s ms", millis(p99), millis(limit)))
 	}
 	if s.memory > 0 && s.peak >= s.memory {
-		note("the memory peaked at %d MiB, not below %d MiB", s.peak, s.memory)
+		all = append(all, fmt.Sprintf("the memory peaked at %d MiB, not below %d MiB", s.peak, s.memory))
 	}
 	return append(all, s.brokenToAttackers()...)
 }
@@ -96,20 +121,4 @@ func (s *scene) brokenToAttackers() (all []string) {
 		all = append(all, fmt.Sprintf("the attacker got %d answers and %d × 429, though %d a minute are allowed", answered, t.by["429"], s.limit))
 	}
 	return all
-}
-
-// printScenes prints what everybody saw, as Markdown.
-func printScenes(kind string, scenes []*scene) {
-	fmt.Printf("\n%s, others p50 and p99 in ms, peak memory in MiB:\n\n", kind)
-	fmt.Println("| attack | before | during | others' answers | attackers' answers | attackers' slowest ms | memory | kept |")
-	fmt.Println("|---|---:|---:|---|---|---:|---:|---|")
-	for _, s := range scenes {
-		kept := "yes"
-		if len(s.broken()) > 0 {
-			kept = "NO"
-		}
-		both := func(t *tally) string { return millis(t.quantile(0.5)) + ", " + millis(t.quantile(0.99)) }
-		fmt.Printf("| %s | %s | %s | %s | %s | %s | %d | %s |\n", s.name, both(&s.before), both(&s.during), &s.during, &s.attackers,
-			millis(s.attackers.quantile(1)), s.peak, kept)
-	}
 }

@@ -42,7 +42,10 @@ func send(method, path, token string, body object) []byte {
 
 // dial connects from one of the many addresses of loopback, and hangs up when the context ends.
 func (a *attacker) dial(ctx context.Context, from int) (net.Conn, func(), error) {
-	local := &net.TCPAddr{IP: net.IPv4(127, 1, byte(from/256%256), byte(from%256))}
+	local, err := net.ResolveTCPAddr("tcp4", fmt.Sprintf("127.1.%d.%d:0", from/250, 1+from%250))
+	if err != nil {
+		return nil, nil, err
+	}
 	conn, err := (&net.Dialer{LocalAddr: local}).DialContext(ctx, "tcp4", a.address)
 	if err != nil {
 		return nil, nil, err
@@ -70,23 +73,22 @@ func (a *attacker) miss(ctx context.Context) {
 }
 
 // once sends a request and waits for its status.
-func (a *attacker) once(ctx context.Context, from int, request []byte) (int, time.Duration) {
+func (a *attacker) once(ctx context.Context, from int, request []byte) int {
 	began := time.Now()
 	conn, hangUp, err := a.dial(ctx, from)
 	if err != nil {
 		a.miss(ctx)
-		return 0, 0
+		return 0
 	}
 	defer hangUp()
 	_, _ = conn.Write(request) // an answer may come before all of it is sent
 	got, err := status(conn)
 	if err != nil {
-		a.miss(ctx)
-		return 0, 0
+		a.tally.add(unanswered, time.Since(began))
+		return 0
 	}
-	took := time.Since(began)
-	a.tally.add(strconv.Itoa(got), took)
-	return got, took
+	a.tally.add(strconv.Itoa(got), time.Since(began))
+	return got
 }
 
 // hold sends a request and never reads its answer, but for the status: while it is a success, or there is none yet, the
