@@ -13,24 +13,25 @@ import (
 	"time"
 )
 
-// attack is what somebody does to the server until the context ends.
+// attack is what somebody does to the server until the context ends, and what is promised beside what the others are.
 type attack struct {
 	name   string
 	env    string // of the server
 	run    func(context.Context, *attacker)
-	memory int  // MiB that the server may need at most; 0 is as much as it likes
-	slow   bool // the others may have to wait
-	within time.Duration
-	limit  int // of answers that are not refusals; 0 is none
+	lasts  time.Duration
+	memory int           // MiB that the server stays below; 0 is any
+	slow   bool          // the others may have to wait
+	within time.Duration // each attacker is answered; 0 is at any time
+	limit  int           // of answers to the attacker that are not 429; 0 is none
 }
 
 var attacks = []attack{
-	{name: "names", env: "REGISTRATION=open", run: names, memory: 200, within: time.Second},
-	{name: "names-closed", env: "REGISTRATION=closed", run: names, memory: 200, within: time.Second},
-	{name: "unread-pages", run: unreadPages},
-	{name: "held-bodies", run: heldBodies, memory: 200, slow: true},
-	{name: "searches", run: searches},
-	{name: "hurry", run: hurry, limit: 6000},
+	{name: "names", env: "REGISTRATION=open", run: names, lasts: 5 * time.Second, memory: 200, within: time.Second},
+	{name: "names-closed", env: "REGISTRATION=closed", run: names, lasts: 3 * time.Second, memory: 200, within: time.Second},
+	{name: "unread-pages", run: unreadPages, lasts: 5 * time.Second},
+	{name: "held-bodies", run: heldBodies, lasts: 5 * time.Second, memory: 200, slow: true},
+	{name: "searches", run: searches, lasts: 5 * time.Second},
+	{name: "hurry", run: hurry, lasts: 9 * time.Second, limit: 6000},
 }
 
 // names registers and logs in with names that normalizing makes eighteen times as long, before anybody is known: 20 of

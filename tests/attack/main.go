@@ -2,7 +2,7 @@
 
 // Command attack plays attackers against a server under a calm load, and fails unless the others hardly notice:
 //
-//	go run -tags programs ./tests/attack [-program FILE] [-databases sqlite,postgres] [-seconds 6] ATTACK...
+//	go run -tags programs ./tests/attack [-program FILE] [-databases sqlite,postgres] ATTACK...
 //
 // The attacks are those of the list attacks, and all. Each has a fresh server with its default limits, on the same
 // database, and prints how the others were answered before and during it, how the attackers were, and the server's peak
@@ -29,8 +29,6 @@ import (
 type options struct {
 	dir     string // for temporary files
 	program string // the product
-	before  time.Duration
-	during  time.Duration
 	attacks []attack
 }
 
@@ -45,9 +43,8 @@ func main() {
 }
 
 func run(ctx context.Context) (err error) {
-	o := &options{before: 1500 * time.Millisecond}
+	o := &options{}
 	flag.StringVar(&o.program, "program", "", "the product's executable; built when not given")
-	flag.DurationVar(&o.during, "time", 6*time.Second, "how long each attack lasts")
 	databases := flag.String("databases", "sqlite,postgres", "which to attack")
 	limit := flag.Duration("limit", 140*time.Second, "for everything")
 	flag.Parse()

@@ -38,15 +38,15 @@ func (s *scene) play(ctx context.Context, o *options, at *site) (err error) {
 	for _, w := range at.others {
 		w.caller = newCaller(server.address, w.token)
 	}
-	work(ctx, at.others, o.before, &at.before)
-	attacking, stop := context.WithTimeout(ctx, o.during)
+	work(ctx, at.others, 1200*time.Millisecond, &at.before)
+	attacking, stop := context.WithTimeout(ctx, s.lasts)
 	defer stop()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		s.run(attacking, &attacker{at, server.address, &s.attackers})
 	}()
-	work(ctx, at.others, o.during, &s.during)
+	work(ctx, at.others, s.lasts, &s.during)
 	<-ended
 	if _, err := must(ctx, newCaller(server.address, ""), http.MethodGet, "/readyz", nil, http.StatusOK); err != nil {
 		return err
