@@ -64,15 +64,15 @@ func names(ctx context.Context, a *attacker) {
 	}
 }
 
-// unreadPages is one account that asks for the largest pages over 80 connections and reads none of them, while it
-// changes its password all the time.
+// unreadPages is one account that asks for its largest pages, and larger ones, over 80 connections and reads none of
+// them, while it changes its password all the time.
 func unreadPages(ctx context.Context, a *attacker) {
 	token := a.accounts["pages"].token
-	page := get("/api/patients/?page_size=100", token)
+	sizes := []int{100, 33, 20} // more than the 4 MiB of a page, just below them, and the usual rows
 	change := send("POST", "/api/auth/password/", token, object{"current_password": password, "new_password": password})
 	var wait sync.WaitGroup
-	for range 80 {
-		wait.Go(func() { a.hold(ctx, 1, page) })
+	for i := range 80 {
+		wait.Go(func() { a.hold(ctx, 1, get(fmt.Sprint("/api/patients/?page_size=", sizes[i%len(sizes)]), token)) })
 	}
 	for i := range 4 {
 		wait.Go(func() { a.loop(ctx, 2+i, 100*time.Millisecond, change) })
