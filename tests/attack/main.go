@@ -7,7 +7,8 @@
 // The attacks are those of the list attacks, and all. Each has a fresh server with its default limits, on the same
 // database, and prints how the others were answered before and during it, how the attackers were, and the server's peak
 // of memory. What is promised is in promises.go. It knows the product from outside only: its program and its API, and
-// its tables, to fill them. What it starts listens on loopback and is stopped by its process id.
+// its tables, to fill them. What it starts listens on loopback and is stopped by its process id. It needs Linux: /proc, and
+// all of 127.0.0.0/8 to come from.
 package main
 
 import (
