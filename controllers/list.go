@@ -12,6 +12,7 @@ import (
 
 	"healthcare/apierror"
 	"healthcare/listing"
+	"healthcare/middleware"
 )
 
 // queryOf reads the parameters of a list. (URL.Query would drop a pair that holds a semicolon, in silence.)
@@ -50,43 +51,61 @@ func sendPage[T any](c *gin.Context, page *listing.Page[T], values url.Values) e
 	return respondPage(c, page)
 }
 
-// Whoever asks for more than usualPage rows gets an error if they take more than maxPage bytes. (usualPage of the largest
-// records take less than that.)
+// Whoever asks for more than usualPage rows takes turns with others who do, and gets an error if the rows take more than
+// maxPage bytes. (usualPage of the largest records take less than that.)
 const (
 	usualPage = 20
 	maxPage   = 4 << 20
 )
+
+var largePages = listing.NewTurns(4)
+
+// turnFor waits until a page of the wanted size may be made, and returns what ends the turn.
+func turnFor(c *gin.Context, values url.Values) (done func(), err error) {
+	if size, err := strconv.Atoi(values.Get("page_size")); err != nil || size <= usualPage {
+		return func() {}, nil // as it is, or wrong, which somebody else says
+	}
+	done, err = largePages.Take(c.Request.Context(), middleware.Actor(c).ID)
+	return done, apierror.FromDatabase(err)
+}
 
 func respondPage[T any](c *gin.Context, page *listing.Page[T]) error {
 	if len(page.Results) <= usualPage {
 		c.PureJSON(http.StatusOK, page)
 		return nil
 	}
-	rows, err := encodeRows(page.Results)
+	text, err := encodePage(page)
 	if err != nil {
 		return err
 	}
-	c.PureJSON(http.StatusOK, listing.Page[json.RawMessage]{Count: page.Count, Next: page.Next, Previous: page.Previous, Results: rows})
+	c.Data(http.StatusOK, "application/json; charset=utf-8", text)
 	return nil
 }
 
-// encodeRows encodes row by row, and stops when there is too much.
-func encodeRows[T any](rows []T) ([]json.RawMessage, error) {
-	encoded := make([]json.RawMessage, len(rows))
-	size := 0
-	for i := range rows {
-		var text bytes.Buffer
-		encoder := json.NewEncoder(&text)
-		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(&rows[i]); err != nil {
+// encodePage encodes row by row, and stops when there is too much. The rows go in where an empty page has its none.
+func encodePage[T any](page *listing.Page[T]) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(listing.Page[T]{Count: page.Count, Next: page.Next, Previous: page.Previous, Results: []T{}}); err != nil {
+		return nil, err
+	}
+	const end = "]}\n"
+	text.Truncate(text.Len() - len(end))
+	for i := range page.Results {
+		if i > 0 {
+			text.WriteByte(',')
+		}
+		if err := encoder.Encode(&page.Results[i]); err != nil {
 			return nil, err
 		}
-		if size += text.Len(); size > maxPage {
+		text.Truncate(text.Len() - 1) // the line break
+		if text.Len() > maxPage {
 			return nil, apierror.Fields{"page_size": {"This page would be larger than 4 MiB. Ask for fewer rows."}}.Err()
 		}
-		encoded[i] = text.Bytes()
 	}
-	return encoded, nil
+	text.WriteString(end)
+	return text.Bytes(), nil
 }
 
 func cursorURL(c *gin.Context, values url.Values, cursor string) *string {

@@ -33,6 +33,11 @@ func list[T any](c *gin.Context, find func(context.Context, models.Actor, url.Va
 	if err != nil {
 		return err
 	}
+	done, err := turnFor(c, values)
+	if err != nil {
+		return err
+	}
+	defer done()
 	page, err := find(c.Request.Context(), middleware.Actor(c), values)
 	if err != nil {
 		return err

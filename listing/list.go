@@ -113,7 +113,7 @@ func Find[T any](db *gorm.DB, list List, values url.Values, client Client, scope
 		visible = append(visible, gorm.Expr(list.Table+condition))
 	}
 	if len(params.words) > 0 {
-		done, err := client.Turns.take(db.Statement.Context, client.Account)
+		done, err := client.Turns.Take(db.Statement.Context, client.Account)
 		if err != nil {
 			return nil, apierror.FromDatabase(err)
 		}

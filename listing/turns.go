@@ -26,8 +26,8 @@ func NewTurns(connections int) *Turns {
 	return &Turns{running: make(chan struct{}, max(1, connections*3/4)), each: max(1, connections/2), accounts: map[int64]*turns{}}
 }
 
-// take waits for a turn of the account. Whoever gets one gives it back by calling done.
-func (t *Turns) take(ctx context.Context, account int64) (done func(), err error) {
+// Take waits for a turn of the account. Whoever gets one gives it back by calling done.
+func (t *Turns) Take(ctx context.Context, account int64) (done func(), err error) {
 	own := t.enter(account)
 	if err := acquire(ctx, own.running); err != nil {
 		t.leave(account)

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -33,12 +34,44 @@ func Timeout(limit time.Duration) gin.HandlerFunc {
 const (
 	maxBody     = 1 << 20
 	maxAuthBody = 16 << 10
-	smallBody   = 64 << 10
+	smallBody   = 16 << 10
 )
 
-// largeBodies is how many bodies beyond smallBody may be on their way at once. A client that begins one and never ends it
-// holds its place, and up to maxBody in memory, until the server's read timeout.
-var largeBodies = make(chan struct{}, 32)
+// largeBodies are the bodies beyond smallBody that are on their way, by account. A client that begins one and never ends
+// it holds its place, and maxBody in memory, until the server's read timeout.
+var largeBodies = struct {
+	sync.Mutex
+	total     int
+	byAccount map[int64]int
+}{byAccount: map[int64]int{}}
+
+// How many large bodies may be on their way at once: of all, and of one account.
+const (
+	largeBodiesAtOnce    = 32
+	largeBodiesOfAccount = 8
+)
+
+// beginLargeBody takes a place, and tells whether there was one.
+func beginLargeBody(account int64) bool {
+	largeBodies.Lock()
+	defer largeBodies.Unlock()
+	if largeBodies.total >= largeBodiesAtOnce || largeBodies.byAccount[account] >= largeBodiesOfAccount {
+		return false
+	}
+	largeBodies.total++
+	largeBodies.byAccount[account]++
+	return true
+}
+
+func endLargeBody(account int64) {
+	largeBodies.Lock()
+	defer largeBodies.Unlock()
+	largeBodies.total--
+	largeBodies.byAccount[account]--
+	if largeBodies.byAccount[account] == 0 {
+		delete(largeBodies.byAccount, account)
+	}
+}
 
 // Body takes a request's body off the line, so that what comes after never waits for a slow client.
 func Body(c *gin.Context) {
@@ -49,7 +82,7 @@ func Body(c *gin.Context) {
 	if strings.HasPrefix(c.FullPath(), "/api/auth/") {
 		most, size = maxAuthBody, "16 KiB"
 	}
-	raw, err := readBody(c.Request.Body, most)
+	raw, err := readBody(c.Request.Body, most, Actor(c).ID)
 	if errors.Is(err, errBusy) {
 		fail(c, err)
 		return
@@ -67,20 +100,21 @@ func Body(c *gin.Context) {
 	c.Request.Body = io.NopCloser(bytes.NewReader(raw))
 }
 
-// readBody reads at most one byte more than a body may have.
-func readBody(body io.Reader, most int) ([]byte, error) {
-	raw, err := io.ReadAll(io.LimitReader(body, int64(min(most, smallBody))+1))
-	if err != nil || len(raw) <= smallBody || most <= smallBody {
-		return raw, err
+// readBody reads at most one byte more than a body may have. A large one gets all of its memory at once: growing would
+// leave as much again behind.
+func readBody(body io.Reader, most int, account int64) ([]byte, error) {
+	small, err := io.ReadAll(io.LimitReader(body, smallBody+1))
+	if err != nil || len(small) <= smallBody || most <= smallBody {
+		return small, err
 	}
-	select {
-	case largeBodies <- struct{}{}:
-		defer func() { <-largeBodies }()
-	default:
+	if !beginLargeBody(account) {
 		return nil, errBusy
 	}
-	rest, err := io.ReadAll(io.LimitReader(body, int64(most-len(raw))+1))
-	return append(raw, rest...), err
+	defer endLargeBody(account)
+	raw := bytes.NewBuffer(make([]byte, 0, most+1+bytes.MinRead))
+	raw.Write(small)
+	_, err = raw.ReadFrom(io.LimitReader(body, int64(most-len(small))+1))
+	return raw.Bytes(), err
 }
 
 var errBusy = &apierror.Error{Code: apierror.Unavailable, Detail: "The server is busy. Try again soon.", RetryAfter: 1}

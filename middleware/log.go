@@ -1,11 +1,11 @@
 package middleware
 
 import (
+	"encoding/base32"
+	"encoding/binary"
 	"log/slog"
 	"math/rand/v2"
 	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -22,7 +22,10 @@ var goodRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 func RequestID(c *gin.Context) {
 	id := c.GetHeader("X-Request-Id")
 	if id == "" || !goodRequestID.MatchString(id) {
-		id = strings.ToUpper(strconv.FormatUint(rand.Uint64(), 36) + strconv.FormatUint(rand.Uint64(), 36)) //nolint:gosec // see above
+		var random [16]byte
+		binary.NativeEndian.PutUint64(random[:8], rand.Uint64()) //nolint:gosec // see above
+		binary.NativeEndian.PutUint64(random[8:], rand.Uint64()) //nolint:gosec // see above
+		id = base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random[:])
 	}
 	c.Set(requestIDKey, id)
 	c.Header("X-Request-Id", id)
