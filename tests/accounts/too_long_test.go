@@ -81,6 +81,7 @@ func TestNamesThatAreTooLongAreAnsweredAtOnce(t *testing.T) {
 	for name, fresh := range kit.Fresh {
 		t.Run(name, func(t *testing.T) {
 			api := kit.Start(t, kit.BaseConfig(fresh(t)))
+			api.User("ana") // the first request waits until the description is read that all answers are held against
 			text := strings.Repeat(manifold, (16<<10-100)/(3*5))
 			long := kit.Object{"username": text, "email": text, "first_name": text, "last_name": text, "password": text}
 			took := make([]time.Duration, 20)
@@ -93,7 +94,7 @@ func TestNamesThatAreTooLongAreAnsweredAtOnce(t *testing.T) {
 				return api.TryLogin(strings.Repeat(text, 5), kit.Password)
 			})
 			assert.Equal(t, map[int]int{http.StatusBadRequest: len(took)}, kit.Tally(answers))
-			assert.Less(t, slices.Max(took), 2*time.Second)
+			assert.Less(t, slices.Max(took), 3*time.Second)
 			t.Log("the slowest answer took", slices.Max(took))
 			assert.Zero(t, api.Failures())
 		})
