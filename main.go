@@ -44,6 +44,9 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(300) // the heap is small: a tenth of the CPU for some MiB
 	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(256 << 20) // from where on memory is worth more than CPU: under attack
+	}
 	db, err := models.Open(ctx, cfg)
 	if err != nil {
 		return err
