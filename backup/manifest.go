@@ -37,11 +37,11 @@ func (m *Manifest) Rows() (n int64) {
 
 // check refuses the manifest of another kind of database, or of other tables than this program has.
 func (m *Manifest) check(kind string) error {
-	switch {
-	case m.Kind == kind:
-	case m.Kind == "sqlite":
+	switch m.Kind {
+	case kind:
+	case "sqlite":
 		return errors.New("this is a backup of SQLite; unset DATABASE_URL, or set it to sqlite:path")
-	case m.Kind == "postgres":
+	case "postgres":
 		return errors.New("this is a backup of PostgreSQL; set DATABASE_URL to a PostgreSQL database")
 	default:
 		return errors.New("the backup's manifest does not tell of which database it is")

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -63,14 +64,12 @@ func checkSQLite(ctx context.Context, file, data string, progress Progress) (*Ma
 
 // restoreSQLite puts a backup in the place of a file that is empty or not there, and that nobody has open.
 func restoreSQLite(ctx context.Context, path, file string, progress Progress) (*Manifest, error) {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // a link stays one
-	}
 	lock, err := models.LockSQLite(path, true)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _, _ = os.Remove(lock.Name()), lock.Close() }()
+	path = strings.TrimSuffix(lock.Name(), models.LockSuffix) // a link is not replaced, but what it leads to
 	if err := emptySQLite(ctx, path); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package models
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -35,7 +36,8 @@ func (f *openFile) check() error {
 		return nil
 	}
 	if now, err := os.Stat(f.path); err != nil || !os.SameFile(now, f.info) {
-		return &apierror.Error{Code: apierror.Unavailable, Detail: "The database's file has been replaced or removed. The server must be restarted."}
+		return &apierror.Error{Code: apierror.Unavailable, RetryAfter: 60,
+			Detail: "The database's file has been replaced or removed. The server must be restarted."}
 	}
 	return nil
 }
@@ -47,20 +49,21 @@ func (f *openFile) close() error {
 	return f.lock.Close()
 }
 
-// LockSQLite keeps the file of an SQLite database from being replaced, until the result is closed: all who have the
-// database open share the lock, a restore has it alone. It is the operating system's, so it ends with its process,
-// however that ends. It is on a file beside the database, because one on the database itself would keep SQLite from
-// its own locks on BSD, macOS and network drives.
+// LockSuffix is what a lock's name has more than its database's.
+const LockSuffix = ".lock"
+
+// LockSQLite keeps the file of an SQLite database from being replaced, until the lock is closed: all who have the
+// database open share it, a restore has it alone. The lock has the name of the file, whatever links led to it, and
+// LockSuffix. It is the operating system's, so it ends with its process, however that ends. It is beside the database
+// because one on the database itself would keep SQLite from its own on BSD, macOS and network drives.
 func LockSQLite(path string, alone bool) (*os.File, error) {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
-	}
+	path = linked(path)
 	how, inUse := os.O_RDONLY, "is being restored"
 	if alone {
 		how, inUse = os.O_RDWR, "is in use: stop the server, and what else has it open"
 	}
 	for {
-		f, err := os.OpenFile(path+".lock", how|os.O_CREATE, 0o644) //nolint:gosec // it is empty, and root may be the first to make it
+		f, err := os.OpenFile(path+LockSuffix, how|os.O_CREATE, 0o644) //nolint:gosec // it is empty, and root may be the first to make it
 		if err != nil {
 			return nil, err
 		}
@@ -72,11 +75,26 @@ func LockSQLite(path string, alone bool) (*os.File, error) {
 			}
 			return nil, err
 		}
-		if isAt(f, path+".lock") {
+		if isAt(f, path+LockSuffix) {
 			return f, nil
 		}
 		_ = f.Close() // a restore has just removed it
 	}
+}
+
+// linked is where a path leads to by links, also if there is no file yet.
+func linked(path string) string {
+	target, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		return target
+	}
+	if target, noLink := os.Readlink(path); noLink == nil && errors.Is(err, fs.ErrNotExist) {
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		return linked(target)
+	}
+	return path
 }
 
 func isAt(f *os.File, path string) bool {

@@ -137,7 +137,7 @@ func TestAManifestOfOtherTablesIsRefused(t *testing.T) {
 		good := filepath.Join(t.TempDir(), "good.zip")
 		tables := backUp(api, good).Tables
 		changes := map[string]func(*backup.Manifest){
-			`has an unknown table "invoices"`: func(m *backup.Manifest) { m.Tables["invoices"] = backup.TableSum{} },
+			`has an unknown table "invoices"`:                 func(m *backup.Manifest) { m.Tables["invoices"] = backup.TableSum{} },
 			"lacks the table users, lacks the table sessions": func(m *backup.Manifest) { m.Tables = nil },
 			"does not tell of which database":                 func(m *backup.Manifest) { m.Kind = "" },
 		}
@@ -204,4 +204,3 @@ func TestABackupRestoresIntoADatabaseOfAnotherLanguage(t *testing.T) {
 	_, err := backup.Restore(t.Context(), elsewhere(api), file, silent)
 	require.NoError(t, err)
 }
-
