@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"healthcare/config"
-	"healthcare/models"
 )
 
 // A backup is one zip file: the database (an SQLite file, or a dump of pg_dump's custom format) and a manifest that
@@ -144,11 +143,7 @@ func unpack(file, data, kind string) (*Manifest, error) {
 // Restore puts a backup into the configured database, which must be empty, and compares what arrived.
 func Restore(ctx context.Context, cfg *config.Config, file string, progress Progress) (*Manifest, error) {
 	if kindOf(cfg) == "postgres" {
-		pc, err := models.PostgresConfig(cfg.Database.Postgres)
-		if err != nil {
-			return nil, err
-		}
-		return restorePostgres(ctx, pc, file, progress)
+		return restorePostgres(ctx, cfg.Database.Postgres, file, fillConfigured, progress)
 	}
 	return restoreSQLite(ctx, cfg.Database.SQLite, file, progress)
 }
@@ -157,7 +152,7 @@ func Restore(ctx context.Context, cfg *config.Config, file string, progress Prog
 // temporary file, or beside the configured database on the same PostgreSQL server.
 func Check(ctx context.Context, cfg *config.Config, file string, progress Progress) (*Manifest, error) {
 	if kindOf(cfg) == "postgres" {
-		return checkPostgres(ctx, cfg.Database.Postgres, file, progress)
+		return restorePostgres(ctx, cfg.Database.Postgres, file, fillThrowaway, progress)
 	}
 	dir, err := os.MkdirTemp("", "healthcare-check-*")
 	if err != nil {

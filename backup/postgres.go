@@ -85,8 +85,12 @@ func libpqEnviron(address string, pc *pgx.ConnConfig) []string {
 	return environ
 }
 
-// restorePostgres does all in one transaction: unless the tables are as the manifest tells, none of it stays.
-func restorePostgres(ctx context.Context, pc *pgx.ConnConfig, file string, progress Progress) (*Manifest, error) {
+// restorePostgres fills the configured database, or another one.
+func restorePostgres(ctx context.Context, address, file string, fill fillFunc, progress Progress) (*Manifest, error) {
+	pc, err := models.PostgresConfig(address)
+	if err != nil {
+		return nil, err
+	}
 	dir, err := os.MkdirTemp("", "healthcare-restore-*")
 	if err != nil {
 		return nil, err
@@ -97,35 +101,42 @@ func restorePostgres(ctx context.Context, pc *pgx.ConnConfig, file string, progr
 	if err != nil {
 		return nil, err
 	}
+	return m, fill(ctx, pc, data, m, progress)
+}
+
+type fillFunc func(ctx context.Context, pc *pgx.ConnConfig, data string, m *Manifest, progress Progress) error
+
+// fillConfigured does all in one transaction: unless the tables are as the manifest tells, none of it stays.
+func fillConfigured(ctx context.Context, pc *pgx.ConnConfig, data string, m *Manifest, progress Progress) error {
 	db := stdlib.OpenDB(*pc)
 	defer func() { _ = db.Close() }()
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = conn.Close() }()
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = tx.Rollback() }()
 	if err := emptyPostgres(ctx, tx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := conn.Raw(func(c any) error { return replay(ctx, c.(*stdlib.Conn).Conn().PgConn(), data) }); err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := tx.ExecContext(ctx, "RESET ALL"); err != nil { // the dump sets the search path
-		return nil, err
+		return err
 	}
 	sums, err := sum(ctx, tx, "C", progress)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := m.compare(sums); err != nil {
-		return nil, err
+		return err
 	}
-	return m, tx.Commit()
+	return tx.Commit()
 }
 
 // emptyPostgres refuses a database that has something with the name of what a backup brings, whoever made it.
@@ -143,23 +154,19 @@ func emptyPostgres(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// checkPostgres restores into a database of its own, which it removes again.
-func checkPostgres(ctx context.Context, address, file string, progress Progress) (*Manifest, error) {
-	pc, err := models.PostgresConfig(address)
-	if err != nil {
-		return nil, err
-	}
+// fillThrowaway fills a database of its own on the same server, and removes it again.
+func fillThrowaway(ctx context.Context, pc *pgx.ConnConfig, data string, m *Manifest, progress Progress) error {
 	server := stdlib.OpenDB(*pc)
 	defer func() { _ = server.Close() }()
 	there := pc.Copy()
 	there.Database = "healthcare_check_" + strings.ToLower(rand.Text())
 	if _, err := server.ExecContext(ctx, "CREATE DATABASE "+there.Database+" TEMPLATE template0"); err != nil {
-		return nil, fmt.Errorf("a throw-away database cannot be made: %w", err)
+		return fmt.Errorf("a throw-away database cannot be made: %w", err)
 	}
 	defer func() {
 		_, _ = server.ExecContext(context.WithoutCancel(ctx), "DROP DATABASE "+there.Database+" WITH (FORCE)")
 	}()
-	return restorePostgres(ctx, there, file, progress)
+	return fillConfigured(ctx, there, data, m, progress)
 }
 
 func findTool(tool string) (string, error) {

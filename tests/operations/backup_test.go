@@ -152,6 +152,7 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 		require.NoError(t, err)
 		flipped := bytes.Clone(content)
 		flipped[len(flipped)/2] ^= 0xff
+		target := elsewhere(api)
 		for name, damaged := range map[string][]byte{
 			"empty": nil, "text": []byte("no backup at all"), "cut": content[:len(content)/2], "flipped": flipped,
 			"no database":        rezip(t, content, map[string][]byte{"database": nil}),
@@ -164,7 +165,6 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 			require.NoError(t, os.WriteFile(file, damaged, 0o600))
 			_, err := backup.Check(t.Context(), api.Config, file, silent)
 			require.Error(t, err, name)
-			target := elsewhere(api)
 			_, err = backup.Restore(t.Context(), target, file, silent)
 			require.Error(t, err, name)
 			assert.Empty(t, leftIn(t, target), name)

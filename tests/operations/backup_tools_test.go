@@ -173,6 +173,7 @@ func TestADumpThatEndsHalfWayLeavesNothing(t *testing.T) {
 	api.User("ana")
 	file := filepath.Join(t.TempDir(), "backup.zip")
 	backUp(api, file)
+	target := elsewhere(api)
 	begin := "echo 'CREATE TABLE users (id int);'\n"
 	for script, says := range map[string]string{
 		begin + "echo 'input file is damaged' >&2; exit 1":                                            "input file is damaged",
@@ -193,7 +194,6 @@ func TestADumpThatEndsHalfWayLeavesNothing(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 		}()
-		target := elsewhere(api)
 		_, err := backup.Restore(ctx, target, file, silent)
 		cancel()
 		require.ErrorContains(t, err, says)

@@ -113,12 +113,12 @@ func TestARestoreThatIsInterruptedLeavesNothing(t *testing.T) {
 		api.User("ana").Patient("Petra")
 		file := filepath.Join(t.TempDir(), "backup.zip")
 		backUp(api, file)
+		target := elsewhere(api)
 		for last := int64(0); last <= int64(len(models.Tables)); last++ {
 			ctx, cancel := context.WithCancel(t.Context())
 			if last == 0 {
 				cancel()
 			}
-			target := elsewhere(api)
 			_, err := backup.Restore(ctx, target, file, func(done, _ int64) {
 				if done == last {
 					cancel()
