@@ -5,17 +5,13 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
-	"crypto/rand"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"healthcare/config"
@@ -27,27 +23,6 @@ const (
 	backupManifest = "manifest.json"
 	backupData     = "database"
 )
-
-// Manifest describes a backup.
-type Manifest struct {
-	MadeAt time.Time           `json:"made_at"`
-	Kind   string              `json:"kind"` // sqlite or postgres
-	Tables map[string]TableSum `json:"tables"`
-}
-
-// TableSum is what one table held.
-type TableSum struct {
-	Rows   int64  `json:"rows"`
-	SHA256 string `json:"sha256"`
-}
-
-// Rows is the number of rows of all tables.
-func (m *Manifest) Rows() (n int64) {
-	for _, t := range m.Tables {
-		n += t.Rows
-	}
-	return n
-}
 
 // Progress is told how much of some long work is done.
 type Progress func(done, of int64)
@@ -76,8 +51,24 @@ func Create(ctx context.Context, cfg *config.Config, file string, progress Progr
 	if err := pack(packed, data, m); err != nil {
 		return nil, err
 	}
-	// A link appears whole or not at all, and never replaces another file.
-	return m, os.Link(packed, file)
+	return m, publish(packed, file, os.Link)
+}
+
+// publish gives a finished file its name, under which it appears whole and replaces no other: a link does both. Where
+// the file system has no links, an empty file takes the name, if it is free, and only that one is replaced.
+func publish(packed, file string, link func(from, to string) error) error {
+	if err := link(packed, file); err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	place, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_ = place.Close()
+	if err := os.Rename(packed, file); err != nil {
+		return errors.Join(err, os.Remove(file))
+	}
+	return nil
 }
 
 func kindOf(cfg *config.Config) string {
@@ -115,8 +106,8 @@ func pack(file, data string, m *Manifest) error {
 	return errors.Join(z.Close(), out.Sync(), out.Close())
 }
 
-// unpack reads a backup's manifest and writes its database to a file.
-func unpack(file, data string) (*Manifest, error) {
+// unpack reads a backup's manifest and, if that is right, writes its database to a file.
+func unpack(file, data, kind string) (*Manifest, error) {
 	z, err := zip.OpenReader(file)
 	if err != nil {
 		return nil, fmt.Errorf("%s is not a backup: %w", file, err)
@@ -129,6 +120,9 @@ func unpack(file, data string) (*Manifest, error) {
 	m := &Manifest{}
 	if err := json.Unmarshal(text, m); err != nil {
 		return nil, fmt.Errorf("%s is damaged: %w", file, err)
+	}
+	if err := m.check(kind); err != nil {
+		return nil, err
 	}
 	in, err := z.Open(backupData)
 	if err != nil {
@@ -149,57 +143,21 @@ func unpack(file, data string) (*Manifest, error) {
 // Restore puts a backup into the configured database, which must be empty, and compares what arrived.
 func Restore(ctx context.Context, cfg *config.Config, file string, progress Progress) (*Manifest, error) {
 	if kindOf(cfg) == "postgres" {
-		return restorePostgres(ctx, cfg.Database.Postgres, file, progress)
+		return restorePostgres(ctx, cfg.Database.Postgres, file, fillConfigured, progress)
 	}
-	path := cfg.Database.SQLite
-	if err := emptySQLite(ctx, path); err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp(filepath.Dir(path), ".restore-*")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	data := filepath.Join(dir, backupData)
-	m, err := checkSQLite(ctx, file, data, progress)
-	if err != nil {
-		return nil, err
-	}
-	for _, side := range []string{"-wal", "-shm"} { // of the empty database that is replaced
-		if err := os.Remove(path + side); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-	}
-	return m, os.Rename(data, path)
+	return restoreSQLite(ctx, cfg.Database.SQLite, file, progress)
 }
 
 // Check restores a backup into a throw-away database and compares every table with the manifest: into a
 // temporary file, or beside the configured database on the same PostgreSQL server.
 func Check(ctx context.Context, cfg *config.Config, file string, progress Progress) (*Manifest, error) {
+	if kindOf(cfg) == "postgres" {
+		return restorePostgres(ctx, cfg.Database.Postgres, file, fillThrowaway, progress)
+	}
 	dir, err := os.MkdirTemp("", "healthcare-check-*")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if kindOf(cfg) == "sqlite" {
-		return checkSQLite(ctx, file, filepath.Join(dir, backupData), progress)
-	}
-	server, err := sql.Open("pgx", cfg.Database.Postgres)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = server.Close() }()
-	name := "healthcare_check_" + strings.ToLower(rand.Text())
-	if _, err := server.ExecContext(ctx, "CREATE DATABASE "+name); err != nil {
-		return nil, fmt.Errorf("a throw-away database cannot be made: %w", err)
-	}
-	defer func() {
-		_, _ = server.ExecContext(context.WithoutCancel(ctx), "DROP DATABASE "+name+" WITH (FORCE)")
-	}()
-	u, err := url.Parse(cfg.Database.Postgres)
-	if err != nil {
-		return nil, errors.New("DATABASE_URL is not a valid PostgreSQL address")
-	}
-	u.Path = "/" + name
-	return restorePostgres(ctx, u.String(), file, progress)
+	return checkSQLite(ctx, file, filepath.Join(dir, backupData), progress)
 }

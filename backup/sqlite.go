@@ -4,8 +4,16 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
+
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"healthcare/apierror"
+	"healthcare/models"
 )
 
 // copySQLite makes a consistent copy while others read and write, and sums it up.
@@ -37,17 +45,14 @@ func sumSQLite(ctx context.Context, path string, progress Progress) (map[string]
 	if says != "ok" {
 		return nil, errors.New("the database file is damaged: " + says)
 	}
-	return sum(ctx, db, progress)
+	return sum(ctx, db, "BINARY", progress)
 }
 
 // checkSQLite unpacks a backup and compares it with its manifest.
 func checkSQLite(ctx context.Context, file, data string, progress Progress) (*Manifest, error) {
-	m, err := unpack(file, data)
+	m, err := unpack(file, data, "sqlite")
 	if err != nil {
 		return nil, err
-	}
-	if m.Kind != "sqlite" {
-		return nil, errors.New("this is a backup of PostgreSQL; set DATABASE_URL to a PostgreSQL database")
 	}
 	sums, err := sumSQLite(ctx, data, progress)
 	if err != nil {
@@ -57,30 +62,56 @@ func checkSQLite(ctx context.Context, file, data string, progress Progress) (*Ma
 	return m, err
 }
 
+// restoreSQLite puts a backup in the place of a file that is empty or not there, and that nobody has open.
+func restoreSQLite(ctx context.Context, path, file string, progress Progress) (*Manifest, error) {
+	lock, err := models.LockSQLite(path, true)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _, _ = os.Remove(lock.Name()), lock.Close() }()
+	path = strings.TrimSuffix(lock.Name(), models.LockSuffix) // a link is not replaced, but what it leads to
+	if err := emptySQLite(ctx, path); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".restore-*")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	data := filepath.Join(dir, backupData)
+	m, err := checkSQLite(ctx, file, data, progress)
+	if err != nil {
+		return nil, err
+	}
+	for _, side := range []string{"-wal", "-shm"} { // of the empty database that is replaced
+		if err := os.Remove(path + side); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return m, os.Rename(data, path)
+}
+
+// emptySQLite refuses a file that holds any table, as all of it is replaced. It asks for the file alone: what has it
+// open without our lock, another program or an earlier version, is noticed by SQLite's own.
 func emptySQLite(ctx context.Context, path string) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open("sqlite", path+"?_pragma=locking_mode(EXCLUSIVE)")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	return empty(ctx, db, "SELECT count(*) FROM sqlite_master WHERE name = 'users'")
-}
-
-var errNotEmpty = errors.New("the configured database is not empty; a backup is only restored into an empty one")
-
-func empty(ctx context.Context, db *sql.DB, usersTable string) error {
 	var n int
-	if err := db.QueryRowContext(ctx, usersTable).Scan(&n); err != nil || n == 0 {
-		return err
+	err = db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&n)
+	if apierror.SQLiteCode(err) == sqlite3.SQLITE_BUSY {
+		return fmt.Errorf("%s is in use by another program: %w", path, err)
 	}
-	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM users").Scan(&n); err != nil {
-		return err
+	if err == nil && n > 0 {
+		err = fmt.Errorf("%s is not empty; a backup is only restored into an empty database, or none", path)
 	}
-	if n > 0 {
-		return errNotEmpty
-	}
-	return nil
+	return err
 }

@@ -35,6 +35,7 @@ type DB struct {
 	read, write fastgorm.Pool
 	group       *fastgorm.Group // of the transactions on SQLite; nil on PostgreSQL
 	turns       *listing.Turns  // of the searches
+	file        *openFile       // SQLite's; nil on PostgreSQL
 
 	passwords    *passwords
 	refreshTTL   time.Duration
@@ -106,24 +107,36 @@ func (db *DB) Close() error {
 			}
 		}
 	}
-	return err
+	return errors.Join(err, db.file.close())
 }
 
-// Ping tells whether the database answers.
+// Ping tells whether the database answers, and is still the one that was opened.
 func (db *DB) Ping(ctx context.Context) error {
+	if err := db.file.check(); err != nil {
+		return err
+	}
 	return apierror.FromDatabase(db.read.WithContext(ctx).Exec("SELECT 1").Error)
 }
 
-func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
-	pc, err := pgx.ParseConfig(cfg.Database.Postgres)
+// PostgresConfig reads DATABASE_URL.
+func PostgresConfig(address string) (*pgx.ConnConfig, error) {
+	pc, err := pgx.ParseConfig(address)
 	if err != nil {
-		return errors.New("DATABASE_URL is not a valid PostgreSQL address") // the cause may quote the password
+		return nil, errors.New("DATABASE_URL is not a valid PostgreSQL address") // the cause may quote the password
 	}
 	if pc.ConnectTimeout == 0 {
 		pc.ConnectTimeout = 5 * time.Second
 	}
 	if pc.RuntimeParams["application_name"] == "" {
 		pc.RuntimeParams["application_name"] = "healthcare"
+	}
+	return pc, nil
+}
+
+func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
+	pc, err := PostgresConfig(cfg.Database.Postgres)
+	if err != nil {
+		return err
 	}
 	// A request that ends early cancels its statement on the server too, instead of only hanging up.
 	pc.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
@@ -171,6 +184,9 @@ func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
 		err = f.Close()
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if db.file, err = hold(path); err != nil {
 		return err
 	}
 	if err := onceFree(ctx, func() error { return migrateSQLite(ctx, path, cfg) }); err != nil {

@@ -9,7 +9,7 @@
 //	write.go, change.go                            how anything is changed: one transaction, one event, one answer
 //	history.go, audit_*.go                         what was done: histories, the audit trail and its seals
 //	bind.go, text.go, etag.go, idempotency.go      what a client may send, and the form of names
-//	db.go, migrate*.go, cleanup.go                 the database itself
+//	db.go, file.go, migrate*.go, cleanup.go        the database itself
 //
 // Queries are GORM chains, as GORM's guides teach them: db.read for reading, tx within Write for changing. Deleted rows
 // are hidden from them (gorm.DeletedAt). What makes them fast is a GORM plugin, package fastgorm, of which nothing needs
