@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -37,9 +39,20 @@ func (p Program) restore() *cobra.Command {
 		Short: "Restore a backup into the configured database, which must be empty",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.transfer(cmd, backup.Restore, args[0], "The backup of %s is restored: %d rows.\n")
+			return p.transfer(cmd, restoreAnew, args[0], "The backup of %s is restored: %d rows.\n")
 		},
 	}
+}
+
+// restoreAnew restores, and forgets the newest seal of the database that was there before.
+func restoreAnew(ctx context.Context, cfg *config.Config, file string, progress backup.Progress) (*backup.Manifest, error) {
+	m, err := backup.Restore(ctx, cfg, file, progress)
+	if err == nil && cfg.AuditSealFile != "" {
+		if rerr := os.Remove(cfg.AuditSealFile); !errors.Is(rerr, fs.ErrNotExist) {
+			err = rerr
+		}
+	}
+	return m, err
 }
 
 type transferFunc func(context.Context, *config.Config, string, backup.Progress) (*backup.Manifest, error)

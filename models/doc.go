@@ -15,14 +15,19 @@
 // are hidden from them (gorm.DeletedAt). What makes them fast is a GORM plugin, package fastgorm, of which nothing needs
 // to be known here. Lists are in package listing.
 //
-// # What goes past GORM's API
+// # What GORM has no words for
 //
-// Nothing but this. DDL that GORM's migrator cannot say (triggers, partial and text indexes) is text given to GORM's
-// Exec, in migrate*.go and audit_verify.go.
+// No query goes past GORM's API, but these are text, given to its Raw and Exec (5 of some 60 queries). So is DDL that its
+// migrator cannot say: triggers, partial and text indexes, in migrate*.go, audit_seal.go and audit_verify.go.
 //
-//	where            what                  why                                            what it costs
-//	write.go         Exec("ROLLBACK")      a failed COMMIT leaves SQLite's one writing    one statement after an error
-//	                                       connection in a transaction
-//	write.go         advisory locks        GORM has no word for them; SQLite needs none   one round trip
-//	audit_seal.go    advisory lock         one instance at a time seals                   one round trip a second
+//	where            what                    why                                              what it costs
+//	write.go         Exec("ROLLBACK")        a failed COMMIT leaves SQLite's one writing      one statement after an error
+//	                                         connection in a transaction
+//	write.go         advisory lock           one login of an account at a time                one round trip
+//	audit_seal.go    advisory lock           one instance at a time seals                     one round trip a second
+//	audit_gap.go     pg_snapshot, LATERAL    which transactions have ended; events in gaps    two round trips a second,
+//	                                                                                          while there are gaps
+//
+// Two things reach below GORM: package fastgorm, and interrupt.go, because SQLite's driver does not end a query whose
+// request has ended.
 package models
