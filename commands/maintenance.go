@@ -93,7 +93,7 @@ func (p Program) audit() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.withDatabase(cmd.Context(), func(db *models.DB) error {
 				report, err := db.VerifyAudit(cmd.Context(), noted, p.progress(cmd, "audit verify"))
-				doubts := &models.AuditDoubts{}
+				doubts := &models.AuditDoubtsError{}
 				if err != nil && !errors.As(err, &doubts) {
 					return fmt.Errorf("THE AUDIT TRAIL IS BROKEN: %w", err)
 				}

@@ -40,8 +40,8 @@ type file struct {
 	gzipTag     string
 }
 
-func newFile(contentType string, plain, gzip []byte) file {
-	return file{contentType, plain, gzip, entityTag(plain), entityTag(gzip)}
+func newFile(contentType string, plain, packed []byte) file {
+	return file{contentType, plain, packed, entityTag(plain), entityTag(packed)}
 }
 
 func entityTag(content []byte) string {

@@ -62,8 +62,8 @@ var largePages = listing.NewTurns(4)
 
 // turnFor waits until a page of the wanted size may be made, and returns what ends the turn.
 func turnFor(c *gin.Context, values url.Values) (done func(), err error) {
-	if size, err := strconv.Atoi(values.Get("page_size")); err != nil || size <= usualPage {
-		return func() {}, nil // as it is, or wrong, which somebody else says
+	if size, _ := strconv.Atoi(values.Get("page_size")); size <= usualPage { // 0 if it is wrong, which somebody else says
+		return func() {}, nil
 	}
 	done, err = largePages.Take(c.Request.Context(), middleware.Actor(c).ID)
 	return done, apierror.FromDatabase(err)

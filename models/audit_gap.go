@@ -1,8 +1,8 @@
 package models
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -107,7 +107,7 @@ func lateEvents(q *gorm.DB, gaps []gap) (late []Event, err error) {
 func array(gaps []gap, of func(gap) int64) string {
 	texts := make([]string, len(gaps))
 	for i, g := range gaps {
-		texts[i] = fmt.Sprint(of(g))
+		texts[i] = strconv.FormatInt(of(g), 10)
 	}
 	return "{" + strings.Join(texts, ",") + "}"
 }

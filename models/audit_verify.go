@@ -165,15 +165,15 @@ func (v *verification) end(noted string) error {
 		}
 	}
 	if len(v.old) > 0 {
-		return &AuditDoubts{v.old}
+		return &AuditDoubtsError{v.old}
 	}
 	return nil
 }
 
-// AuditDoubts is the error of a chain that holds, with events that are older than they should be.
-type AuditDoubts struct{ Events []string }
+// AuditDoubtsError is the error of a chain that holds, with events that are older than they should be.
+type AuditDoubtsError struct{ Events []string }
 
-func (d *AuditDoubts) Error() string {
+func (d *AuditDoubtsError) Error() string {
 	shown := d.Events[:min(len(d.Events), 10)]
 	return fmt.Sprintf("%d events are older than they should be:\n  %s", len(d.Events), strings.Join(shown, "\n  "))
 }

@@ -75,7 +75,7 @@ func TestEventsThatAreOlderThanTheyShouldBeAreTold(t *testing.T) {
 		api.Seal()
 		insertEvents(api, "SELECT 10 AS id", 2*time.Hour)
 		_, err := api.VerifyAudit()
-		doubts := &models.AuditDoubts{}
+		doubts := &models.AuditDoubtsError{}
 		require.ErrorAs(t, err, &doubts)
 		assert.ErrorContains(t, err, "event 10 of ")
 		assert.ErrorContains(t, err, "is not sealed yet")
@@ -99,7 +99,7 @@ func TestAClientThatHangsUpRollsNothingBackHalfWay(t *testing.T) {
 			for n := range 10 {
 				ctx, cancel := context.WithCancel(t.Context())
 				body := fmt.Sprintf(`{"name": "%d %d"}`, i, n)
-				req, err := http.NewRequestWithContext(ctx, "POST", api.URL+"/api/patients/", bytes.NewReader([]byte(body)))
+				req, err := http.NewRequestWithContext(ctx, http.MethodPost, api.URL+"/api/patients/", bytes.NewReader([]byte(body)))
 				assert.NoError(t, err)
 				req.Header.Set("Content-Type", "application/json")
 				req.Header.Set("Authorization", "Bearer "+ana.Token)
