@@ -8,7 +8,7 @@
 //   - It scans rows by way of values of its own. The plugin scans straight into the fields of the struct (scan.go).
 //   - On PostgreSQL, database/sql takes as long as the driver. The plugin goes to pgx directly (pgx.go).
 //   - A row that must be stored together with a change (an event in an audit trail) takes a transaction. The clause
-//     Also makes it a part of the change's own statement (also.go, change.go).
+//     Also makes it a part of the change's own statement (also.go, change.go, values.go).
 //
 // Two more things are for writes: Bulk inserts many rows by COPY (bulk.go), and Group commits the transactions that wait
 // for SQLite's one writer together (group.go).

@@ -67,8 +67,26 @@ func (tx *Tx) openSession(u *User, ttl time.Duration) (*SignIn, error) {
 	if err := tx.Create(&s).Error; err != nil {
 		return nil, err
 	}
+	if err := tx.endOldest(u.ID); err != nil {
+		return nil, err
+	}
 	refresh := rand.Text() + rand.Text() // 260 bits
 	return &SignIn{User: *u, SessionID: s.ID, Refresh: refresh}, tx.addRefreshToken(s.ID, refresh, ttl)
+}
+
+// sessionsOfAccount is how many sessions an account may have. Nobody has so many devices; a program that signs in for each
+// request does.
+const sessionsOfAccount = 100
+
+// endOldest ends the sessions that are one too many.
+func (tx *Tx) endOldest(user int64) error {
+	var oldest []int64
+	goingOn := tx.Model(&Session{}).Where("user_id = ? AND ended_at IS NULL", user)
+	if err := goingOn.Order("id DESC").Offset(sessionsOfAccount).Limit(1).Pluck("id", &oldest).Error; err != nil || len(oldest) == 0 {
+		return err
+	}
+	tx.actorChanged = true // what is remembered of that session
+	return tx.endSessions("user_id = ? AND id <= ?", user, oldest[0])
 }
 
 func (tx *Tx) addRefreshToken(session int64, token string, ttl time.Duration) error {

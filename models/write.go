@@ -20,7 +20,7 @@ type Tx struct {
 
 	refused      *Event // is audited if the transaction fails
 	alone        bool   // see WriteAlone
-	actorChanged bool   // what this process knows of the actor is wrong, see checkActor
+	actorChanged bool   // what this process remembers of the actor is wrong, see checkActor and endOldest
 }
 
 // Write runs fn in a transaction. Every change to the data passes here, and nothing of it is kept unless all of it is.

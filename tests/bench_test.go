@@ -18,6 +18,7 @@ import (
 	"gorm.io/gorm/logger"
 
 	"healthcare/config"
+	"healthcare/fastgorm"
 	"healthcare/models"
 	"healthcare/tests/kit"
 )
@@ -81,15 +82,20 @@ func BenchmarkQuery(b *testing.B) {
 		}
 		orm, err := gorm.Open(dialector, &gorm.Config{Logger: logger.Discard, SkipDefaultTransaction: true})
 		require.NoError(b, err)
+		fast, err := gorm.Open(dialector, &gorm.Config{Logger: logger.Discard, SkipDefaultTransaction: true})
+		require.NoError(b, err)
+		require.NoError(b, fast.Use(&fastgorm.Plugin{}))
 
 		const columns = "id, name, date_of_birth, gender, phone, email, address, blood_group, allergies, medical_history, created_by, created_at, updated_at, version"
-		b.Run("gorm", func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				var p models.Patient
-				require.NoError(b, orm.WithContext(b.Context()).Select(columns).Where("created_by = ?", 1).Where("id = ?", 7).Take(&p).Error)
-			}
-		})
+		for name, db := range map[string]*gorm.DB{"gorm": orm, "gorm with the plugin": fast} {
+			b.Run(name, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					var p models.Patient
+					require.NoError(b, db.WithContext(b.Context()).Select(columns).Where("created_by = ?", 1).Where("id = ?", 7).Take(&p).Error)
+				}
+			})
+		}
 		b.Run("database/sql", func(b *testing.B) {
 			b.ReportAllocs()
 			query := "SELECT " + columns + " FROM patients WHERE created_by = $1 AND id = $2 AND deleted_at IS NULL LIMIT 1"

@@ -32,6 +32,7 @@ var attacks = []attack{
 	{name: "held-bodies", run: heldBodies, lasts: 5 * time.Second, memory: 200, slow: true},
 	{name: "searches", run: searches, lasts: 5 * time.Second},
 	{name: "hurry", run: hurry, lasts: 9 * time.Second, limit: 6000},
+	{name: "at-once", env: "REGISTRATION=open", run: atOnce, lasts: 6 * time.Second},
 }
 
 // names registers and logs in with names that normalizing makes eighteen times as long, before anybody is known: 20 of
@@ -112,6 +113,15 @@ func searches(ctx context.Context, a *attacker) {
 	var wait sync.WaitGroup
 	for i := range 16 {
 		wait.Go(func() { a.loop(ctx, 1, 0, slices.Concat(requests[i%len(requests):], requests[:i%len(requests)])...) })
+	}
+	wait.Wait()
+}
+
+// atOnce is all who cost time, together.
+func atOnce(ctx context.Context, a *attacker) {
+	var wait sync.WaitGroup
+	for _, run := range []func(context.Context, *attacker){names, unreadPages, searches} {
+		wait.Go(func() { run(ctx, a) })
 	}
 	wait.Wait()
 }

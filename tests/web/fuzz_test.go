@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -61,9 +62,8 @@ func (x *target) must(f *testing.F, method, path, token, body string) kit.Object
 	return answer
 }
 
-func (x *target) send(method, path, query, token string, body []byte) *httptest.ResponseRecorder {
+func (x *target) request(method, path, token string, body []byte) *http.Request {
 	r := httptest.NewRequest(method, path, bytes.NewReader(body))
-	r.URL.RawQuery = query
 	r.RemoteAddr = "127.0.0.1:1"
 	if method != http.MethodGet {
 		r.Header.Set("Content-Type", "application/json")
@@ -71,6 +71,12 @@ func (x *target) send(method, path, query, token string, body []byte) *httptest.
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
+	return r
+}
+
+func (x *target) send(method, path, query, token string, body []byte) *httptest.ResponseRecorder {
+	r := x.request(method, path, token, body)
+	r.URL.RawQuery = query
 	w := httptest.NewRecorder()
 	x.handler.ServeHTTP(w, r)
 	return w
@@ -153,6 +159,41 @@ func FuzzBody(f *testing.F) {
 var fuzzLists = []string{
 	"/api/patients/", "/api/doctors/", "/api/mappings/", "/api/doctor/mappings/", "/api/mappings/1/", "/api/doctor/mappings/1/",
 	"/api/patients/1/history/", "/api/doctors/1/history/", "/api/users/", "/api/audit/", "/api/auth/sessions/",
+}
+
+// FuzzHeaders sends entity tags, keys and types of content, and what may stand for an id.
+func FuzzHeaders(f *testing.F) {
+	for _, h := range [][4]string{
+		{`"1"`, `W/"1"`, "a key", "application/json"}, {"*", "*", "", "application/json; charset=utf-8"}, {`"1", "2`, ",,", "\x7f", "text/plain"},
+		{"\x00", "\xff", strings.Repeat("k", 256), "application/json; charset=\""}, {"", `"-1"`, "ä", ""},
+	} {
+		f.Add(uint8(len(h[0])), h[0], h[1], h[2], h[3], "1")
+	}
+	f.Add(uint8(1), "", "", "", "application/json", "9223372036854775808")
+	targets := fuzzTargets(f)
+	f.Fuzz(func(t *testing.T, n uint8, ifMatch, ifNoneMatch, key, contentType, id string) {
+		method := []string{"GET", "PATCH", "DELETE", "POST"}[n%4]
+		path := "/api/" + []string{"patients", "doctors", "mappings"}[n%3] + "/"
+		if method != "POST" {
+			path += url.PathEscape(id) + "/"
+		}
+		var codes []int
+		for _, x := range targets {
+			r := x.request(method, path, x.ana, []byte(`{"name": "Ana", "specialization": "Eyes", "patient_id": 1, "doctor_id": 1}`))
+			for name, value := range map[string]string{"If-Match": ifMatch, "If-None-Match": ifNoneMatch, "Idempotency-Key": key, "Content-Type": contentType} {
+				r.Header[name] = []string{value}
+			}
+			w := httptest.NewRecorder()
+			x.handler.ServeHTTP(w, r)
+			if w.Code != http.StatusNotModified {
+				judge(t, w)
+			}
+			codes = append(codes, w.Code)
+		}
+		if codes[0] != codes[len(codes)-1] {
+			t.Fatalf("%s %s: %d on SQLite, %d on PostgreSQL", method, path, codes[0], codes[1])
+		}
+	})
 }
 
 func FuzzQuery(f *testing.F) {
