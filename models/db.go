@@ -183,7 +183,10 @@ func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
 	if err == nil {
 		err = f.Close()
 	}
-	if err != nil && !errors.Is(err, fs.ErrExist) {
+	if errors.Is(err, fs.ErrExist) {
+		err = checkWritable(path)
+	}
+	if err != nil {
 		return err
 	}
 	if db.file, err = hold(path); err != nil {

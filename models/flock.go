@@ -4,6 +4,7 @@ package models
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -19,4 +20,14 @@ func flock(f *os.File, alone bool) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// checkWritable tells whether this process may write a file, without opening it: closing it again would end the locks
+// that this process has on it.
+func checkWritable(path string) error {
+	const write = 2 // W_OK
+	if err := syscall.Access(path, write); err != nil {
+		return &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return nil
 }
