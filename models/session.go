@@ -76,7 +76,7 @@ func (tx *Tx) openSession(u *User, ttl time.Duration) (*SignIn, error) {
 
 // sessionsOfAccount is how many sessions an account may have. Nobody has so many devices; a program that signs in for each
 // request does.
-const sessionsOfAccount = 100
+const sessionsOfAccount = 1000
 
 // endOldest ends the sessions that are one too many.
 func (tx *Tx) endOldest(user int64) error {
