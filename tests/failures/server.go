@@ -55,7 +55,7 @@ func (l *lab) newInstance(database string, more ...string) (*instance, error) {
 		return nil, err
 	}
 	env := append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "DATABASE_URL=" + database, "JWT_SECRET=only-for-the-failures-0123456789abcdef",
+		"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "DATABASE_URL=" + database, "JWT_SECRET=only-for-the-failures-0123456789abcdef", "ACCOUNT_RATE_LIMIT=0",
 		"LOG_LEVEL=warn", fmt.Sprint("PORT=", port),
 	}, more...)
 	return &instance{program: l.program, env: env, port: port}, nil
