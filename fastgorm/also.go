@@ -17,7 +17,8 @@ import (
 //	db.Clauses(fastgorm.Also(&event, "object_id")).Create(&patient)
 //
 // On PostgreSQL both are one statement for most structs, and need no transaction around it. Where they need one and there
-// is none, nothing is stored and the error is ErrNeedsTransaction. Where a change meets no row, the other is not stored either. Row may be a slice if there are no keys.
+// is none, nothing is stored and the error is ErrNeedsTransaction. Where a change meets no row, the other is not stored
+// either. Row may be a slice if there are no keys.
 func Also(row any, keys ...string) *AlsoClause { return &AlsoClause{row: row, keys: keys} }
 
 // AlsoClause is what Also returns.
@@ -78,7 +79,7 @@ func (a *AlsoClause) mustBeIn(db *gorm.DB) bool {
 	return true
 }
 
-// store stores the row after the change, in the same transaction.
+// storeAlso stores the row after the change, in the same transaction.
 func (p *Plugin) storeAlso(db *gorm.DB, a *AlsoClause) {
 	if a == nil || db.Error != nil || db.DryRun || db.RowsAffected == 0 {
 		return

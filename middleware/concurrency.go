@@ -53,10 +53,7 @@ func LimitConcurrency(most, share int) gin.HandlerFunc {
 		answer := answers.Get().(*answerWriter)
 		answer.ResponseWriter = c.Writer
 		defer answer.forget()
-		c.Writer = answer
-		ok := l.work(c)
-		c.Writer = answer.ResponseWriter
-		if !ok {
+		if !l.work(c, answer) {
 			fail(c, errBusy)
 			return
 		}
@@ -64,11 +61,13 @@ func LimitConcurrency(most, share int) gin.HandlerFunc {
 	}
 }
 
-// work runs the handlers in a slot. It is false if there is none.
-func (l *concurrency) work(c *gin.Context) bool {
+// work runs the handlers in a slot. It is false if there is none. However they end, with a panic too, the request has its
+// own writer again.
+func (l *concurrency) work(c *gin.Context, answer *answerWriter) bool {
 	select {
 	case l.slots <- struct{}{}:
-		defer func() { <-l.slots }()
+		c.Writer = answer
+		defer func() { c.Writer = answer.ResponseWriter; <-l.slots }()
 		c.Next()
 		return true
 	default:
