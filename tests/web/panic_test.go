@@ -21,7 +21,7 @@ func TestAPanicInTheMiddleOfAnAnswerIsAnErrorAndNothingOfTheAnswerIsSent(t *test
 	r.GET("/whole", func(c *gin.Context) { c.String(http.StatusOK, "whole") })
 	get := func(path string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
-		r.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		r.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, http.NoBody))
 		return w
 	}
 	for range 3 {
