@@ -20,6 +20,7 @@ import (
 	"healthcare/config"
 	"healthcare/models"
 	"healthcare/routes"
+	"healthcare/version"
 )
 
 func main() {
@@ -34,19 +35,15 @@ func main() {
 // dotenv is the file that may set what the environment does not.
 const dotenv = ".env"
 
-// shutdownLimit is how long requests that are running may take to finish when the server is asked to stop.
-const shutdownLimit = 20 * time.Second
+// shutdownLimit is how long requests that are running may take to finish when the server is asked to stop. Then at most
+// five seconds are for the audit trail.
+const shutdownLimit = 14 * time.Second
 
-// serve is the server's life, once it is configured: open, listen, serve, shut down.
+// serve is the server's life, once it is configured: open, listen, serve, drain, shut down.
 func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
 	slog.SetDefault(log)
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(300) // the heap is small: a tenth of the CPU for some MiB
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(256 << 20) // from where on memory is worth more than CPU: under attack
-	}
+	tuneMemory()
 	db, err := models.Open(ctx, cfg)
 	if err != nil {
 		return err
@@ -76,20 +73,48 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 	defer stopBackground()
 	go db.KeepClean(background, log)
 	go db.KeepSealed(background, log)
+	go db.KeepSearchable(background, log)
+	go db.KeepImported(background, log)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-	_, _ = fmt.Fprintf(stdout, "Clinic API on http://%[1]s/ with %[2]s\nReference at http://%[1]s/docs\nStop it with Ctrl+C.\n", listener.Addr(), cfg.Database)
+	announce(stdout, listener.Addr(), cfg)
 
 	select {
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
 	}
+	handler.Stop()
+	if cfg.DrainDelay > 0 {
+		log.Info("stopping: requests are still taken, but /readyz is 503", "for", cfg.DrainDelay)
+		time.Sleep(cfg.DrainDelay) // a second signal ends the program
+	}
+	return shutDown(context.WithoutCancel(ctx), server, log)
+}
+
+// shutDown takes no more requests, and lets the running ones finish.
+func shutDown(ctx context.Context, server *http.Server, log *slog.Logger) error {
 	log.Info("stopping: running requests may finish")
-	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
+	limit, cancel := context.WithTimeout(ctx, shutdownLimit)
 	defer cancel()
 	if err := server.Shutdown(limit); err != nil {
 		return errors.Join(errors.New("requests were cut off"), server.Close())
 	}
 	return nil
+}
+
+// announce says what runs, where, and with which database.
+func announce(to io.Writer, address net.Addr, cfg *config.Config) {
+	_, _ = fmt.Fprintf(to, "%s %s on http://%s/ with %s\n", version.Name, version.Number, address, cfg.Database)
+	_, _ = fmt.Fprintf(to, "Console at http://%[1]s/console\nReference at http://%[1]s/docs\nStop it with Ctrl+C.\n", address)
+}
+
+// tuneMemory tells how much memory is worth how much CPU, unless the environment does.
+func tuneMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(300) // the heap is small: a tenth of the CPU for some MiB
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(256 << 20) // from where on memory is worth more than CPU: under attack
+	}
 }

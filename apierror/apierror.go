@@ -11,6 +11,10 @@ type Error struct {
 	Fields Fields // what is wrong with which field; nil for most errors
 	// RetryAfter is when to come back, in seconds; 0 says nothing.
 	RetryAfter int
+	// Candidates are the patients that a new one is probably one of; nil for all other errors.
+	Candidates any
+	// MergedInto is where a patient is who was merged; 0 for all other errors.
+	MergedInto int64
 }
 
 func (e *Error) Error() string { return string(e.Code) + ": " + e.Detail }
@@ -25,11 +29,16 @@ const (
 	NotAuthenticated     Code = "not_authenticated"
 	TokenNotValid        Code = "token_not_valid"
 	NoActiveAccount      Code = "no_active_account"
+	InvalidToken         Code = "invalid_token"
 	PermissionDenied     Code = "permission_denied"
 	NotFound             Code = "not_found"
+	Gone                 Code = "gone"
 	MethodNotAllowed     Code = "method_not_allowed"
+	NotAcceptable        Code = "not_acceptable"
 	Conflict             Code = "conflict"
+	PossibleDuplicate    Code = "possible_duplicate"
 	PreconditionFailed   Code = "precondition_failed"
+	MultipleMatches      Code = "multiple_matches"
 	KeyReused            Code = "idempotency_key_reused"
 	RequestTooLarge      Code = "request_too_large"
 	UnsupportedMediaType Code = "unsupported_media_type"
@@ -45,11 +54,16 @@ var statuses = map[Code]int{
 	NotAuthenticated:     http.StatusUnauthorized,
 	TokenNotValid:        http.StatusUnauthorized,
 	NoActiveAccount:      http.StatusUnauthorized,
+	InvalidToken:         http.StatusBadRequest,
 	PermissionDenied:     http.StatusForbidden,
 	NotFound:             http.StatusNotFound,
+	Gone:                 http.StatusGone,
 	MethodNotAllowed:     http.StatusMethodNotAllowed,
+	NotAcceptable:        http.StatusNotAcceptable,
 	Conflict:             http.StatusConflict,
+	PossibleDuplicate:    http.StatusConflict,
 	PreconditionFailed:   http.StatusPreconditionFailed,
+	MultipleMatches:      http.StatusPreconditionFailed,
 	KeyReused:            http.StatusUnprocessableEntity,
 	RequestTooLarge:      http.StatusRequestEntityTooLarge,
 	UnsupportedMediaType: http.StatusUnsupportedMediaType,

@@ -30,8 +30,27 @@ type Progress func(done, of int64)
 // Create writes the configured database into a new file while servers go on using it.
 func Create(ctx context.Context, cfg *config.Config, file string, progress Progress) (*Manifest, error) {
 	if _, err := os.Stat(file); err == nil {
-		return nil, fmt.Errorf("%s exists already; a backup never replaces a file", file)
+		return nil, fmt.Errorf("%s exists already; give the backup another name, or --force to replace that one", file)
 	}
+	return create(ctx, cfg, file, progress, func(packed string) error { return publish(packed, file, os.Link) })
+}
+
+// Replace is Create for a file that may be there already. Only a backup is replaced, when the new one is whole.
+func Replace(ctx context.Context, cfg *config.Config, file string, progress Progress) (*Manifest, error) {
+	if _, err := os.Lstat(file); err == nil {
+		z, err := zip.OpenReader(file)
+		if err == nil {
+			_, err = fs.Stat(z, backupManifest)
+			_ = z.Close()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s exists and is no backup, so it is not replaced: %w", file, err)
+		}
+	}
+	return create(ctx, cfg, file, progress, func(packed string) error { return os.Rename(packed, file) })
+}
+
+func create(ctx context.Context, cfg *config.Config, file string, progress Progress, publish func(packed string) error) (*Manifest, error) {
 	dir, err := os.MkdirTemp(filepath.Dir(file), ".backup-*") // mode 0700
 	if err != nil {
 		return nil, err
@@ -51,7 +70,7 @@ func Create(ctx context.Context, cfg *config.Config, file string, progress Progr
 	if err := pack(packed, data, m); err != nil {
 		return nil, err
 	}
-	return m, publish(packed, file, os.Link)
+	return m, publish(packed)
 }
 
 // publish gives a finished file its name, under which it appears whole and replaces no other: a link does both. Where
@@ -143,15 +162,44 @@ func unpack(file, data, kind string) (*Manifest, error) {
 // Restore puts a backup into the configured database, which must be empty, and compares what arrived.
 func Restore(ctx context.Context, cfg *config.Config, file string, progress Progress) (*Manifest, error) {
 	if kindOf(cfg) == "postgres" {
+		if kindOfBackup(file) == "sqlite" {
+			return moveBackup(ctx, cfg, file, progress)
+		}
 		return restorePostgres(ctx, cfg.Database.Postgres, file, fillConfigured, progress)
 	}
 	return restoreSQLite(ctx, cfg.Database.SQLite, file, progress)
 }
 
-// Check restores a backup into a throw-away database and compares every table with the manifest: into a
-// temporary file, or beside the configured database on the same PostgreSQL server.
+// kindOfBackup is what the manifest says, or "" if the file is no backup, which unpack tells.
+func kindOfBackup(file string) string {
+	m, err := manifestOf(file)
+	if err != nil {
+		return ""
+	}
+	return m.Kind
+}
+
+// moveBackup puts a backup of SQLite into the configured PostgreSQL database: it is unpacked and proved, then moved.
+func moveBackup(ctx context.Context, cfg *config.Config, file string, progress Progress) (*Manifest, error) {
+	dir, err := os.MkdirTemp("", "healthcare-restore-*")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	unpacked := *cfg
+	unpacked.Database = config.Database{SQLite: filepath.Join(dir, backupData)}
+	m, err := checkSQLite(ctx, file, unpacked.Database.SQLite, func(int64, int64) {})
+	if err != nil {
+		return nil, err
+	}
+	_, err = Move(ctx, &unpacked, cfg, progress)
+	return m, err
+}
+
+// Check restores a backup into a throw-away database and compares every table with the manifest: one of SQLite into a
+// temporary file, one of PostgreSQL beside the configured database on the same server.
 func Check(ctx context.Context, cfg *config.Config, file string, progress Progress) (*Manifest, error) {
-	if kindOf(cfg) == "postgres" {
+	if kindOf(cfg) == "postgres" && kindOfBackup(file) != "sqlite" {
 		return restorePostgres(ctx, cfg.Database.Postgres, file, fillThrowaway, progress)
 	}
 	dir, err := os.MkdirTemp("", "healthcare-check-*")

@@ -1,9 +1,14 @@
 package backup
 
 import (
+	"archive/zip"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -39,10 +44,8 @@ func (m *Manifest) Rows() (n int64) {
 func (m *Manifest) check(kind string) error {
 	switch m.Kind {
 	case kind:
-	case "sqlite":
-		return errors.New("this is a backup of SQLite; unset DATABASE_URL, or set it to sqlite:path")
 	case "postgres":
-		return errors.New("this is a backup of PostgreSQL; set DATABASE_URL to a PostgreSQL database")
+		return errors.New("this is a backup of PostgreSQL; set DATABASE_URL to a PostgreSQL database (healthcare move then takes it to SQLite)")
 	default:
 		return errors.New("the backup's manifest does not tell of which database it is")
 	}
@@ -105,4 +108,31 @@ func tableNames() ([]string, error) {
 		names = append(names, s.Table)
 	}
 	return names, err
+}
+
+// MadeBefore finds the backups in a folder that were made before a time.
+func MadeBefore(folder string, when time.Time) (files []string, err error) {
+	entries, err := os.ReadDir(folder)
+	for _, entry := range entries {
+		file := filepath.Join(folder, entry.Name())
+		if m, err := manifestOf(file); err == nil && m.MadeAt.Before(when) { // other files are no backups
+			files = append(files, file)
+		}
+	}
+	return files, err
+}
+
+// manifestOf reads the manifest of a backup.
+func manifestOf(file string) (*Manifest, error) {
+	z, err := zip.OpenReader(file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = z.Close() }()
+	text, err := fs.ReadFile(z, backupManifest)
+	if err != nil {
+		return nil, err
+	}
+	m := &Manifest{}
+	return m, json.Unmarshal(text, m)
 }

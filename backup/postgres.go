@@ -107,7 +107,12 @@ func restorePostgres(ctx context.Context, address, file string, fill fillFunc, p
 type fillFunc func(ctx context.Context, pc *pgx.ConnConfig, data string, m *Manifest, progress Progress) error
 
 // fillConfigured does all in one transaction: unless the tables are as the manifest tells, none of it stays.
-func fillConfigured(ctx context.Context, pc *pgx.ConnConfig, data string, m *Manifest, progress Progress) error {
+func fillConfigured(ctx context.Context, pc *pgx.ConnConfig, data string, m *Manifest, progress Progress) (err error) {
+	defer func() {
+		if err != nil && ctx.Err() != nil {
+			err = ctx.Err() // the end that was asked for, not the connection or the transaction that it broke
+		}
+	}()
 	db := stdlib.OpenDB(*pc)
 	defer func() { _ = db.Close() }()
 	conn, err := db.Conn(ctx)

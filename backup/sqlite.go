@@ -83,15 +83,20 @@ func restoreSQLite(ctx context.Context, path, file string, progress Progress) (*
 	if err != nil {
 		return nil, err
 	}
+	return m, intoPlace(ctx, data, path)
+}
+
+// intoPlace puts a finished database where an empty one was, or none.
+func intoPlace(ctx context.Context, data, path string) error {
 	for _, side := range []string{"-wal", "-shm"} { // of the empty database that is replaced
 		if err := os.Remove(path + side); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
+			return err
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
-	return m, os.Rename(data, path)
+	return os.Rename(data, path)
 }
 
 // emptySQLite refuses a file that holds any table, as all of it is replaced. It asks for the file alone: what has it

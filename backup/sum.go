@@ -7,8 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"gorm.io/gorm/schema"
@@ -36,24 +34,14 @@ func sum(ctx context.Context, q querier, collation string, progress Progress) (m
 }
 
 func sumTable(ctx context.Context, q querier, s *schema.Schema, collation string) (TableSum, error) {
-	var order []string
-	for _, f := range s.PrimaryFields {
-		if by := `"` + f.DBName + `"`; f.DataType == schema.String {
-			order = append(order, by+` COLLATE "`+collation+`"`)
-		} else {
-			order = append(order, by)
-		}
-	}
-	columns := slices.Sorted(slices.Values(s.DBNames))
-	query := `SELECT "` + strings.Join(columns, `", "`) + `" FROM ` + s.Table + " ORDER BY " + strings.Join(order, ", ")
-	rows, err := q.QueryContext(ctx, query)
+	rows, err := q.QueryContext(ctx, selectAll(s, collation))
 	if err != nil {
 		return TableSum{}, err
 	}
 	defer func() { _ = rows.Close() }()
 	hash := sha256.New()
-	values := make([]any, len(columns))
-	pointers := make([]any, len(columns))
+	values := make([]any, len(s.DBNames))
+	pointers := make([]any, len(s.DBNames))
 	for i := range values {
 		pointers[i] = &values[i]
 	}

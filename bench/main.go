@@ -82,6 +82,7 @@ func parseOptions() (*options, measurement, error) {
 	flag.BoolVar(&o.keep, "keep", false, "keep the databases")
 	overload := flag.Bool("overload", false, "measure instead: four times the load it can carry, and slow clients")
 	flood := flag.Bool("flood", false, "measure instead: reads while logins flood in")
+	importing := flag.Bool("import", false, "measure instead: an import of 100,000 patients, and others meanwhile")
 	profile := flag.Bool("profile", false, "measure instead: where the server's CPU time goes, from profiles of the Go benchmarks")
 	flag.Parse()
 
@@ -91,6 +92,8 @@ func parseOptions() (*options, measurement, error) {
 		chosen = measureOverload
 	case *flood:
 		chosen = measureFlood
+	case *importing:
+		chosen = measureImport
 	case *profile:
 		chosen = measureProfile
 	}

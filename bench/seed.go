@@ -93,9 +93,11 @@ func (s seeds) doctorRows(yield func([]any) bool) {
 	for n := 1; n <= s.doctors; n++ {
 		name, at := "Dr. "+person(random, n), s.at(n, s.doctors)
 		special, licence := specializations[random.IntN(len(specializations))], fmt.Sprintf("GMC %07d", n)
+		doctor := models.Doctor{DoctorFields: models.DoctorFields{Name: name, Specialization: special, LicenseNumber: licence}}
+		_ = doctor.BeforeSave(nil) // fills the text that searches look into
 		row := []any{
 			int64(n), name, special, "", "", licence, int64(random.IntN(40)), s.few, at, at, int64(1),
-			models.Fold(name), folded(name, special, licence), models.Fold(licence),
+			models.Fold(name), doctor.SearchText, models.Fold(licence),
 		}
 		if !yield(row) {
 			return
@@ -110,10 +112,12 @@ func (s seeds) patientRows(yield func([]any) bool) {
 		name, at := person(random, n), s.at(n, s.patients)
 		phone, email := fmt.Sprintf("+44 20 %04d %04d", random.IntN(10_000), random.IntN(10_000)), fmt.Sprintf("p%d@example.org", n)
 		born := time.Date(1930, 1, 1+random.IntN(90*365), 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+		patient := models.Patient{PatientFields: models.PatientFields{Name: name, DateOfBirth: models.Date(born), Phone: phone, Email: email}}
+		_ = patient.BeforeSave(nil)
 		row := []any{
 			int64(n), name, born, genders[random.IntN(len(genders))], phone, email, fmt.Sprintf("%d High Street, Springfield", random.IntN(300)),
 			groups[random.IntN(len(groups))], "", "Hypertension since 2016. Ramipril 5 mg once daily.", s.of(s.size, n), at, at, int64(1),
-			models.Fold(name), folded(name, phone, email),
+			models.Fold(name), patient.SearchText,
 		}
 		if !yield(row) {
 			return
@@ -146,6 +150,3 @@ func (s seeds) eventRows(yield func([]any) bool) {
 		}
 	}
 }
-
-// folded is the text that searches look into.
-func folded(fields ...string) string { return models.Fold(strings.Join(fields, "\n")) }

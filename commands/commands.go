@@ -17,6 +17,7 @@ import (
 	"healthcare/apierror"
 	"healthcare/config"
 	"healthcare/models"
+	"healthcare/version"
 )
 
 // Program is the surroundings that a command runs in.
@@ -25,6 +26,9 @@ type Program struct {
 	Dotenv   string   // the path of an optional .env file
 	In       io.Reader
 	Out, Err io.Writer
+
+	// Migrated is that of the configuration: only tests know it.
+	Migrated bool
 }
 
 // Run does what the arguments say, serve if they say nothing. It returns the exit code: 0, 2 if the configuration or
@@ -34,17 +38,22 @@ func (p Program) Run(ctx context.Context, args []string, serve func(context.Cont
 		Use:           "healthcare",
 		Short:         "Serve the clinic's API (without a subcommand)",
 		Args:          noArgs,
+		Version:       version.Build(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(p.Environ, p.Dotenv)
+			cfg, err := p.configure(cmd.Context(), true)
 			if err != nil {
+				return err
+			}
+			if err := cfg.KeepSecret(); err != nil {
 				return err
 			}
 			return serve(cmd.Context(), cfg, p.Out, p.Err)
 		},
 	}
-	root.AddCommand(p.createAdmin(), p.changePassword(), p.audit(), p.backup(), p.restore(), p.demo())
+	root.AddCommand(p.createAdmin(), p.createUser(), p.changePassword(), p.audit(), p.erase(), p.backup(), p.restore(), p.demo(), p.move(), p.export(), p.importFile(), versionCommand())
+	root.SetVersionTemplate("{{.Version}}")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.SetArgs(args)
@@ -68,7 +77,7 @@ func (p Program) report(err error) int {
 		return 2
 	}
 	_, _ = fmt.Fprintln(p.Err, "healthcare:", err)
-	if errors.As(err, new(usageError)) {
+	if errors.As(err, new(usageError)) || errors.As(err, new(*models.AuditKeyError)) { // which no restart cures
 		return 2
 	}
 	return 1
@@ -94,10 +103,44 @@ func checked(args cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
-// withDatabase opens the configured database for a command.
-func (p Program) withDatabase(ctx context.Context, use func(*models.DB) error) error {
+// versionCommand is the subcommand that says the same as --version.
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Say which version this is, from which commit, and built with which Go",
+		Args:  checked(cobra.NoArgs),
+		Run:   func(cmd *cobra.Command, _ []string) { cmd.Print(version.Build()) },
+	}
+}
+
+// configure reads the configuration, and refuses to go on unless the database is there, or may be made: in the wrong
+// folder, a command would else make a new one and be glad.
+func (p Program) configure(ctx context.Context, mayBeMade bool) (*config.Config, error) {
 	cfg, err := config.Load(p.Environ, p.Dotenv)
 	if err != nil {
+		return nil, err
+	}
+	return cfg, models.CheckDatabase(ctx, cfg, mayBeMade)
+}
+
+// using says which database a command works on.
+func (p Program) using(cfg *config.Config) {
+	_, _ = fmt.Fprintf(p.Err, "Using %s\n", cfg.Database)
+}
+
+// withDatabase opens the configured database, which must be there, for a command.
+func (p Program) withDatabase(ctx context.Context, use func(*models.DB) error) error {
+	return p.openDatabase(ctx, false, use)
+}
+
+func (p Program) openDatabase(ctx context.Context, mayBeMade bool, use func(*models.DB) error) error {
+	cfg, err := p.configure(ctx, mayBeMade)
+	if err != nil {
+		return err
+	}
+	cfg.Migrated = p.Migrated
+	p.using(cfg)
+	if err := cfg.KeepSecret(); err != nil {
 		return err
 	}
 	db, err := models.Open(ctx, cfg)

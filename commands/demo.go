@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +27,7 @@ func (p Program) demo() *cobra.Command {
 		Short: "Fill an empty database with an invented clinic to try things out on",
 		Args:  checked(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.withDatabase(cmd.Context(), func(db *models.DB) error {
+			return p.openDatabase(cmd.Context(), true, func(db *models.DB) error {
 				return fillWithDemo(cmd, db, force)
 			})
 		},
@@ -45,12 +46,14 @@ func fillWithDemo(cmd *cobra.Command, db *models.DB, force bool) error {
 	if *users.Count > 0 && !force {
 		return errors.New("the database has accounts already; to add the invented clinic all the same: healthcare demo --force")
 	}
-	user, err := registerDemo(ctx, db)
+	user, err := openFirstFree("demo", demoPassword, func(in models.Registration) (*models.User, error) {
+		return db.Register(ctx, models.Actor{}, to(in))
+	})
 	if err != nil {
 		return inWords(err)
 	}
 	clinic := inventClinic()
-	progress := progressBar(cmd.ErrOrStderr(), clinic.steps())
+	progress := progressBar(cmd.ErrOrStderr(), clinic.steps(), "Inventing a clinic")
 	if err := clinic.store(ctx, db, models.Actor{User: *user}, progress); err != nil {
 		_ = progress.Exit()
 		if ctx.Err() != nil {
@@ -59,22 +62,36 @@ func fillWithDemo(cmd *cobra.Command, db *models.DB, force bool) error {
 		return inWords(err)
 	}
 	cmd.Printf("The database holds an invented clinic of %d patients and %d doctors.\n", len(clinic.patients), len(clinic.doctors))
-	cmd.Printf("Log in with\n  username: %s\n  password: %s\nfor demonstration only: everybody knows this password.\n", user.Username, demoPassword)
+	cmd.Printf("Sign in as\n  username: %s\n  password: %s\nfor demonstration only: everybody knows this password.\n", user.Username, demoPassword)
+	return openDemoStaff(cmd, db)
+}
+
+// openDemoStaff opens a staff account. It sees all patients, also those who are added later, so nobody may know its
+// password but who reads it now.
+func openDemoStaff(cmd *cobra.Command, db *models.DB) error {
+	password := rand.Text()
+	staff, err := openFirstFree("demo-staff", password, func(in models.Registration) (*models.User, error) {
+		return db.CreateAdmin(cmd.Context(), in)
+	})
+	if err != nil {
+		return inWords(err)
+	}
+	cmd.Printf("Or as staff\n  username: %s\n  password: %s\nwhich is shown only now (healthcare changepassword sets another).\n", staff.Username, password)
+	cmd.Println("Next: start the server, unless it runs, and open its pages /console and /docs. The walkthrough in README.md shows what one can do.")
 	return nil
 }
 
-// registerDemo opens the account demo, or the first of demo2, demo3, … that is free.
-func registerDemo(ctx context.Context, db *models.DB) (*models.User, error) {
+// openFirstFree opens the account with this name, say demo, or the first of demo2, demo3, … that is free.
+func openFirstFree(name, password string, open func(models.Registration) (*models.User, error)) (*models.User, error) {
 	for n := 1; ; n++ {
-		name := "demo"
+		username := name
 		if n > 1 {
-			name = fmt.Sprintf("demo%d", n)
+			username = fmt.Sprintf("%s%d", name, n)
 		}
-		in := models.Registration{Password: demoPassword, UserFields: models.UserFields{
-			Username:      name,
-			ProfileFields: models.ProfileFields{Email: name + "@example.org", FirstName: "Demo", LastName: "Account"},
-		}}
-		user, err := db.Register(ctx, models.Actor{}, to(in))
+		user, err := open(models.Registration{Password: password, UserFields: models.UserFields{
+			Username:      username,
+			ProfileFields: models.ProfileFields{Email: username + "@example.org", FirstName: "Demo", LastName: "Account"},
+		}})
 		var refused *apierror.Error
 		if !errors.As(err, &refused) || refused.Fields["username"] == nil && refused.Fields["email"] == nil {
 			return user, err
@@ -88,12 +105,12 @@ func to[T any](value T) models.Bind[T] {
 }
 
 // progressBar shows itself on terminals only.
-func progressBar(w io.Writer, steps int) *progressbar.ProgressBar {
+func progressBar(w io.Writer, steps int, what string) *progressbar.ProgressBar {
 	_, visible := terminal(w)
 	return progressbar.NewOptions(steps,
 		progressbar.OptionSetWriter(w),
 		progressbar.OptionSetVisibility(visible),
-		progressbar.OptionSetDescription("Inventing a clinic"),
+		progressbar.OptionSetDescription(what),
 		progressbar.OptionShowCount(),
 		progressbar.OptionClearOnFinish(),
 	)
@@ -130,6 +147,7 @@ func (c demoClinic) store(ctx context.Context, db *models.DB, by models.Actor, p
 	patients := make([]int64, len(c.patients))
 	lastMapping := make([]int64, len(c.patients))
 	for i, p := range c.patients {
+		p.Identifiers = models.Identifiers{{System: "urn:clinic:file", Value: fmt.Sprintf("%s-%04d", strings.ToUpper(by.Username), i+1)}}
 		patient, err := db.CreatePatient(ctx, by, to(p.PatientFields))
 		if err != nil {
 			return err

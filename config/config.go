@@ -3,12 +3,9 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"net/url"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -30,6 +27,8 @@ type Config struct {
 	MaxIdle   int      `env:"DB_MAX_IDLE_CONNS" envDefault:"16" validate:"min=0,max=1000"`
 	JWTSecret Secret   `env:"JWT_SECRET"`
 	AuditKey  Secret   `env:"AUDIT_KEY"`
+	// AuditOldKeys are what AuditKey was before, and former JWT_SECRETs that took its place: they prove what they sealed.
+	AuditOldKeys Secrets `env:"AUDIT_OLD_KEYS"`
 	// AuditSealFile is where the newest seal is remembered; unless set, beside an embedded database.
 	AuditSealFile string `env:"AUDIT_SEAL_FILE"`
 	MinPassword   int    `env:"PASSWORD_MIN_LENGTH" envDefault:"8" validate:"min=8,max=128"`
@@ -40,19 +39,27 @@ type Config struct {
 	RefreshGrace    time.Duration `env:"REFRESH_GRACE" envDefault:"10s" validate:"min=0,max=5m"`
 
 	Registration  string `env:"REGISTRATION" envDefault:"open" validate:"oneof=open closed"`
+	PatientAccess string `env:"PATIENT_ACCESS" envDefault:"own" validate:"oneof=own clinic"`
 	AuthRateLimit int64  `env:"AUTH_RATE_LIMIT" envDefault:"120" validate:"min=0,max=1000000"`
 	// AccountRateLimit is 50 times AuthRateLimit unless it is set.
 	AccountRateLimit int64 `env:"ACCOUNT_RATE_LIMIT" validate:"min=0,max=50000000"`
 
+	PublicURL PublicURL `env:"PUBLIC_URL"`
+	SMTP      SMTP      `env:"SMTP_URL"`
+	MailFrom  Mailbox   `env:"MAIL_FROM"`
+
 	CORSAllowedOrigins []Origin      `env:"CORS_ALLOWED_ORIGINS"`
 	TrustedProxies     []Network     `env:"TRUSTED_PROXIES"`
 	RequestTimeout     time.Duration `env:"REQUEST_TIMEOUT" envDefault:"10s" validate:"min=100ms,max=5m"`
+	DrainDelay         time.Duration `env:"DRAIN_DELAY" envDefault:"0s" validate:"min=0s,max=5m"`
 	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
 
 	// HashMemory is what one password hash takes, in KiB: OWASP's 19 MiB. Only tests choose less.
 	HashMemory uint32 `env:"-"`
 	// StockGORM leaves the plugin of package fastgorm out: the server does the same, only slower. Only tests choose it.
 	StockGORM bool `env:"-"`
+	// Migrated says that the tables are up to date. Only tests do, of a copy of a database that they have just migrated.
+	Migrated bool `env:"-"`
 }
 
 // Errors holds one sentence for each wrong variable; each begins with the variable's name and never quotes its value.
@@ -63,14 +70,14 @@ func (e Errors) Error() string { return strings.Join(e, "\n") }
 // Load reads environ (as os.Environ gives it) and the file dotenv; the environment wins and a missing file is
 // fine. An empty variable counts as unset. Everything that is wrong is reported at once, as Errors.
 //
-// With an embedded database and no JWT_SECRET, Load makes a random secret once and keeps it beside the database.
+// Load makes no file. An embedded database without JWT_SECRET has a secret beside it: see KeepSecret.
 func Load(environ []string, dotenv string) (*Config, error) {
 	vars, err := readDotenv(dotenv)
 	if err != nil {
 		return nil, err
 	}
 	for _, kv := range environ {
-		if name, value, ok := strings.Cut(kv, "="); ok {
+		if name, value, ok := strings.Cut(kv, "="); ok && name != "" {
 			vars[name] = value
 		}
 	}
@@ -89,12 +96,8 @@ func Load(environ []string, dotenv string) (*Config, error) {
 	if vars["ACCOUNT_RATE_LIMIT"] == "" {
 		cfg.AccountRateLimit = 50 * cfg.AuthRateLimit
 	}
-	if cfg.JWTSecret == "" && !errs.names("JWT_SECRET") && !errs.names("DATABASE_URL") {
-		if cfg.Database.Postgres != "" {
-			errs = append(errs, "JWT_SECRET: required with PostgreSQL; make one with: openssl rand -base64 48")
-		} else if cfg.JWTSecret, err = keptSecret(cfg.Database.SQLite); err != nil {
-			errs = append(errs, "JWT_SECRET: not set, and none could be kept beside the database: "+err.Error())
-		}
+	if cfg.JWTSecret == "" && cfg.Database.Postgres != "" && !errs.names("JWT_SECRET") {
+		errs = append(errs, "JWT_SECRET: required with PostgreSQL; make one with: openssl rand -base64 48")
 	}
 	if len(errs) > 0 {
 		return nil, errs
@@ -155,48 +158,25 @@ func check(cfg *Config, known Errors) Errors {
 		}[f.Tag()]
 		errs = append(errs, f.Field()+": "+message)
 	}
+	return append(errs, checkTogether(cfg, append(known, errs...))...)
+}
+
+// checkTogether tells which values do not fit each other.
+func checkTogether(cfg *Config, known Errors) Errors {
+	var errs Errors
+	if cfg.PatientAccess == "clinic" && cfg.Registration == "open" && !known.names("REGISTRATION") {
+		errs = append(errs, "REGISTRATION: must be closed where PATIENT_ACCESS is clinic: else anybody could register and read every patient")
+	}
+	if cfg.SMTP.Host == "" || known.names("SMTP_URL") {
+		return errs
+	}
+	if cfg.PublicURL == "" && !known.names("PUBLIC_URL") {
+		errs = append(errs, "PUBLIC_URL: required with SMTP_URL; links in mails begin with it, such as https://clinic.example.org")
+	}
+	if cfg.MailFrom == "" && !known.names("MAIL_FROM") {
+		errs = append(errs, "MAIL_FROM: required with SMTP_URL; the address that mails come from, such as clinic@example.org")
+	}
 	return errs
-}
-
-// Database is DATABASE_URL: just one of the two is set.
-type Database struct {
-	Postgres string // the whole postgres:// address
-	SQLite   string // the path of the embedded database's file
-}
-
-// UnmarshalText reads postgres://…, postgresql://… or sqlite:path.
-func (d *Database) UnmarshalText(text []byte) error {
-	s := string(text)
-	switch {
-	case strings.HasPrefix(s, "postgres://"), strings.HasPrefix(s, "postgresql://"):
-		d.Postgres = s
-		return nil
-	case strings.HasPrefix(s, "sqlite:"):
-		// sqlite:///path is what Django users know; sqlite:path is the short form.
-		path := strings.TrimPrefix(strings.TrimPrefix(s, "sqlite:"), "//")
-		// SQLite would read file:path as a URI, and make a file of another name.
-		if path == "" || path == "/" || strings.HasPrefix(path, "file:") || strings.Contains(path, ":memory:") || strings.Contains(path, "?") {
-			return errors.New("sqlite: needs the path of a file, neither a file: URI nor options")
-		}
-		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-			return errors.New("the folder of the sqlite file does not exist")
-		}
-		d.SQLite = path
-		return nil
-	}
-	return errors.New("must begin with postgres:// or sqlite: and name a database")
-}
-
-// String names the database without its credentials, for the start-up line.
-func (d Database) String() string {
-	if d.Postgres == "" {
-		return "SQLite, file " + d.SQLite
-	}
-	u, err := url.Parse(d.Postgres)
-	if err != nil {
-		return "PostgreSQL"
-	}
-	return fmt.Sprintf("PostgreSQL, %s%s", u.Host, u.Path)
 }
 
 // Origin is one web origin that browsers may call from, as they write it: scheme, host and, unless it is the scheme's own,

@@ -11,7 +11,7 @@ import (
 func (c *Config) Exposed(dotenv string) []string {
 	files := []string{dotenv}
 	if database := c.Database.SQLite; database != "" {
-		files = append(files, database, database+"-wal", database+"-shm", secretFile(database))
+		files = append(files, database, database+"-wal", database+"-shm", secretFile(database), auditKeyFile(database))
 	}
 	var warnings []string
 	for _, file := range files {

@@ -116,6 +116,35 @@ func (a Auth) Password(c *gin.Context) error {
 	return nil
 }
 
+// Accept answers POST /api/auth/accept/.
+func (a Auth) Accept(c *gin.Context) error {
+	b, err := readBody(c)
+	if err != nil {
+		return err
+	}
+	if err := a.DB.Accept(c.Request.Context(), middleware.Actor(c), bindAll[models.Acceptance, models.Acceptance](b)); err != nil {
+		return err
+	}
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+// Forgot answers POST /api/auth/forgot/, where the server sends mails.
+func (a Auth) Forgot(c *gin.Context) error {
+	if !a.DB.Mails() {
+		return apierror.ErrNotFound
+	}
+	b, err := readBody(c)
+	if err != nil {
+		return err
+	}
+	if err := a.DB.ForgotPassword(middleware.Actor(c), bindAll[models.Forgotten, models.Forgotten](b)); err != nil {
+		return err
+	}
+	c.PureJSON(http.StatusAccepted, gin.H{"message": "If there is an account with this address, it gets a mail."})
+	return nil
+}
+
 // Sessions answers GET /api/auth/sessions/.
 func (a Auth) Sessions(c *gin.Context) error { return list(c, a.DB.Sessions) }
 

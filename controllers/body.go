@@ -8,10 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"reflect"
-	"regexp"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -24,6 +23,7 @@ import (
 // body is a JSON object as the client sent it.
 type body struct {
 	fields map[string]json.RawMessage // each still undecoded
+	called map[string]string          // the names that the client used for fields which have two, see readAliases
 	hash   string                     // of the bytes, in hex
 }
 
@@ -42,10 +42,15 @@ func readBody(c *gin.Context) (b body, err error) {
 	if charset := params["charset"]; err != nil || media != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return b, &apierror.Error{Code: apierror.UnsupportedMediaType, Detail: "Unsupported media type in request. Send application/json in UTF-8."}
 	}
-	sum := sha256.Sum256(raw)
-	b.hash = hex.EncodeToString(sum[:])
+	b.hash = hashOf(raw)
+	b.called = map[string]string{}
 	b.fields, err = parseObject(raw)
 	return b, err
+}
+
+func hashOf(raw []byte) string {
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
 }
 
 func parseError(message string) error {
@@ -96,9 +101,10 @@ func checkObject(raw []byte) error {
 // bindAll binds all fields of T, as POST and PUT do: what is left out gets its default. M is what clients are shown of
 // such a row. Its other fields are read-only: they are accepted and ignored, so that what GET returned can be sent back.
 func bindAll[M, T any](b body) models.Bind[T] {
+	wrong := readAliases[T](b)
 	return func(in *T) apierror.Fields {
 		*in = *new(T)
-		errs := apierror.Fields{}
+		errs := maps.Clone(wrong)
 		for name, f := range models.JSONFields[T]() {
 			if _, given := b.fields[name]; !given && required(f) {
 				errs.Add(name, "This field is required.")
@@ -111,7 +117,8 @@ func bindAll[M, T any](b body) models.Bind[T] {
 
 // bindGiven binds just the fields that the body names, as PATCH does.
 func bindGiven[M, T any](b body) models.Bind[T] {
-	return func(in *T) apierror.Fields { return decode[M](b, in, apierror.Fields{}) }
+	wrong := readAliases[T](b)
+	return func(in *T) apierror.Fields { return decode[M](b, in, maps.Clone(wrong)) }
 }
 
 func decode[M, T any](b body, in *T, errs apierror.Fields) apierror.Fields {
@@ -129,80 +136,4 @@ func decode[M, T any](b body, in *T, errs apierror.Fields) apierror.Fields {
 		}
 	}
 	return errs
-}
-
-func required(f reflect.StructField) bool {
-	return strings.HasPrefix(f.Tag.Get("validate"), "required")
-}
-
-func reset(v reflect.Value, f reflect.StructField) {
-	v.SetZero()
-	if v.Kind() == reflect.String {
-		v.SetString(f.Tag.Get("default"))
-	}
-}
-
-var wholeNumber = regexp.MustCompile(`^-?[0-9]+(\.0*)?$`)
-
-// set decodes one field; null returns it to its default. It returns what is wrong, or nothing.
-func set(v reflect.Value, f reflect.StructField, raw json.RawMessage) string {
-	if string(raw) == "null" {
-		if required(f) || v.Kind() == reflect.Bool {
-			return "This field may not be null."
-		}
-		reset(v, f)
-		return ""
-	}
-	switch v.Kind() {
-	case reflect.String:
-		return setText(v, f.Tag.Get("trim") != "no", raw)
-	case reflect.Bool:
-		if err := json.Unmarshal(raw, v.Addr().Interface()); err != nil {
-			return "Must be a valid boolean."
-		}
-	default:
-		return setNumber(v, raw)
-	}
-	return ""
-}
-
-// setNumber takes whole numbers, also in quotes, as DRF does.
-func setNumber(v reflect.Value, raw json.RawMessage) string {
-	text := strings.Trim(string(raw), `"`)
-	digits, _, _ := strings.Cut(text, ".")
-	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || !wholeNumber.MatchString(text) {
-		return "A valid integer is required."
-	}
-	if v.Kind() == reflect.Pointer {
-		v.Set(reflect.New(v.Type().Elem()))
-		v = v.Elem()
-	}
-	v.SetInt(n)
-	return ""
-}
-
-func setText(v reflect.Value, trim bool, raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		return "Not a valid string."
-	}
-	if strings.ContainsRune(s, 0) {
-		return "Null characters are not allowed."
-	}
-	if !isUTF8(raw, s) {
-		return "Invalid UTF-8 is not allowed."
-	}
-	if trim {
-		s = models.Trim(s)
-	}
-	v.SetString(s)
-	return ""
-}
-
-// isUTF8 tells whether a JSON text was all characters. Of what is none, encoding/json makes U+FFFD in silence, so there
-// must be no U+FFFD in the decoded text that the client did not send, as a character or as \ufffd.
-func isUTF8(raw json.RawMessage, decoded string) bool {
-	sent := bytes.ContainsRune(raw, utf8.RuneError) || bytes.Contains(bytes.ToLower(raw), []byte(`\ufffd`))
-	return utf8.Valid(raw) && (sent || !strings.ContainsRune(decoded, utf8.RuneError))
 }

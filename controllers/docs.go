@@ -11,8 +11,8 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
-	"runtime/debug"
 	"strings"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 	"github.com/swaggest/swgui/v5/static"
@@ -20,13 +20,15 @@ import (
 	"healthcare/apierror"
 	"healthcare/config"
 	"healthcare/docs"
+	"healthcare/version"
 )
 
-// Docs answers /, /docs and /openapi.*: the pages for people and the description for programs.
+// Docs answers /, /accept, /docs and /openapi.*: the pages for people and the description for programs.
 type Docs struct {
 	home      *template.Template
 	database  string
 	reference file
+	accept    file
 	yaml      file
 	json      file
 	files     map[string]file // that the pages load, by name
@@ -51,6 +53,8 @@ func entityTag(content []byte) string {
 
 // The pages load their own files and nothing else. Swagger UI sets style attributes.
 const (
+	policyOfAccept = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	policyOfHome      = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	policyOfReference = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -68,8 +72,8 @@ func NewDocs(cfg *config.Config) (*Docs, error) {
 	d := &Docs{
 		database:  "SQLite",
 		reference: newFile("text/html; charset=utf-8", docs.Reference, nil),
+		accept:    newFile("text/html; charset=utf-8", docs.Accept, nil),
 		yaml:      newFile("application/yaml", docs.OpenAPI, nil),
-		files:     map[string]file{},
 	}
 	if cfg.Database.Postgres != "" {
 		d.database = "PostgreSQL"
@@ -83,15 +87,22 @@ func NewDocs(cfg *config.Config) (*Docs, error) {
 		return nil, err
 	}
 	d.json = newFile("application/json", openAPI, nil)
+	d.files, err = pageFiles()
+	return d, err
+}
+
+// pageFiles are the files that the pages load, by name: unpacked once, however many servers a process has.
+var pageFiles = sync.OnceValues(func() (map[string]file, error) {
 	own, err := fs.Sub(docs.Assets, "assets")
 	if err != nil {
 		return nil, err
 	}
-	return d, errors.Join(d.add(own, "*"), d.add(static.FS, "swagger-ui.css.gz"), d.add(static.FS, "swagger-ui-bundle.js.gz"))
-}
+	files := map[string]file{}
+	return files, errors.Join(add(files, own, "*"), add(files, static.FS, "swagger-ui.css.gz"), add(files, static.FS, "swagger-ui-bundle.js.gz"))
+})
 
 // add reads files that the pages load; *.gz are compressed.
-func (d *Docs) add(from fs.FS, pattern string) error {
+func add(files map[string]file, from fs.FS, pattern string) error {
 	names, err := fs.Glob(from, pattern)
 	if err != nil {
 		return err
@@ -113,7 +124,7 @@ func (d *Docs) add(from fs.FS, pattern string) error {
 				return err
 			}
 		}
-		d.files[name] = newFile(contentTypes[path.Ext(name)], plain, packed)
+		files[name] = newFile(contentTypes[path.Ext(name)], plain, packed)
 	}
 	return nil
 }
@@ -122,13 +133,21 @@ func (d *Docs) add(from fs.FS, pattern string) error {
 func (d *Docs) Home(c *gin.Context) error {
 	var page bytes.Buffer
 	err := d.home.Execute(&page, map[string]string{
-		"Version": version(), "Database": d.database, "URL": c.Request.URL.Scheme + "://" + c.Request.Host,
+		"Version": version.Number, "Database": d.database, "URL": origin(c),
 	})
 	if err != nil {
 		return err
 	}
 	c.Header("Content-Security-Policy", policyOfHome)
 	newFile("text/html; charset=utf-8", page.Bytes(), nil).send(c)
+	return nil
+}
+
+// Accept answers GET /accept: where the holder of an account chooses a password. The token stands in the fragment of the
+// address, which no browser sends, so that no log has it.
+func (d *Docs) Accept(c *gin.Context) error {
+	c.Header("Content-Security-Policy", policyOfAccept)
+	d.accept.send(c)
 	return nil
 }
 
@@ -179,21 +198,4 @@ func (f file) send(c *gin.Context) {
 		return
 	}
 	c.Data(http.StatusOK, f.contentType, content)
-}
-
-// version is what the program was built from: a released version, a commit, or neither.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "development"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value[:min(12, len(s.Value))]
-		}
-	}
-	return "development"
 }

@@ -2,14 +2,19 @@ package controllers
 
 import (
 	"net/http"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 
+	"healthcare/apierror"
 	"healthcare/models"
 )
 
 // Health answers the probes.
-type Health struct{ DB *models.DB }
+type Health struct {
+	DB       *models.DB
+	Stopping *atomic.Bool // soon, it takes no more requests
+}
 
 // Live answers GET /healthz: the process runs.
 func (Health) Live(c *gin.Context) error {
@@ -17,9 +22,14 @@ func (Health) Live(c *gin.Context) error {
 	return nil
 }
 
-// Ready answers GET /readyz: the database answers too. The detail says what an operator must look at all the same.
+var errStopping = &apierror.Error{Code: apierror.Unavailable, Detail: "This instance is stopping.", RetryAfter: 5}
+
+// Ready answers GET /readyz: this instance can do its work, and will be there for it. The detail says what an operator must look at all the same.
 func (h Health) Ready(c *gin.Context) error {
-	if err := h.DB.Ping(c.Request.Context()); err != nil {
+	if h.Stopping.Load() {
+		return errStopping
+	}
+	if err := h.DB.Ready(c.Request.Context()); err != nil {
 		return err
 	}
 	answer := gin.H{"status": "ok"}

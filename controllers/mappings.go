@@ -38,7 +38,7 @@ func (m Mappings) Remove(c *gin.Context) error {
 	}
 	bind := bindAll[models.Assignment, models.Removal](b)
 	if err := m.DB.UnassignDoctor(c.Request.Context(), middleware.Actor(c), id, bind); err != nil {
-		return err
+		return b.asCalled(err)
 	}
 	c.PureJSON(http.StatusOK, gin.H{"message": "Doctor removed from patient."})
 	return nil

@@ -59,7 +59,7 @@ func create[T, F any](c *gin.Context, bind func(body) models.Bind[F],
 	}
 	made, err := store(c.Request.Context(), by, bind(b))
 	if err != nil {
-		return err
+		return b.asCalled(err)
 	}
 	if by.Retry != nil && by.Retry.Replayed {
 		c.Header("Idempotent-Replayed", "true")
@@ -122,7 +122,7 @@ func update[T, F any](c *gin.Context, bind func(body) models.Bind[F],
 	}
 	updated, err := store(c.Request.Context(), middleware.Actor(c), id, bind(b))
 	if err != nil {
-		return err
+		return b.asCalled(err)
 	}
 	respond(c, http.StatusOK, updated)
 	return nil
@@ -151,3 +151,6 @@ func destroy(c *gin.Context, hide func(context.Context, models.Actor, int64) err
 	c.Status(http.StatusNoContent)
 	return nil
 }
+
+// origin is the address of this server, as the client used it.
+func origin(c *gin.Context) string { return c.Request.URL.Scheme + "://" + c.Request.Host }

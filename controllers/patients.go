@@ -1,6 +1,11 @@
 package controllers
 
 import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
 	"github.com/gin-gonic/gin"
 
 	"healthcare/apierror"
@@ -13,7 +18,26 @@ type Patients struct{ DB *models.DB }
 
 // Create answers POST /api/patients/.
 func (p Patients) Create(c *gin.Context) error {
-	return create(c, bindAll[models.Patient, models.PatientFields], p.DB.CreatePatient)
+	strict := slices.ContainsFunc(preferences(c, "handling"), func(v string) bool { return strings.EqualFold(v, "strict") })
+	return create(c, bindAll[models.Patient, models.PatientFields],
+		func(ctx context.Context, by models.Actor, bind models.Bind[models.PatientFields]) (*models.Patient, error) {
+			by.Strict = strict
+			return p.DB.CreatePatient(ctx, by, bind)
+		})
+}
+
+// Match answers POST /api/patients/match/.
+func (p Patients) Match(c *gin.Context) error {
+	b, err := readBody(c)
+	if err != nil {
+		return err
+	}
+	found, err := p.DB.Match(c.Request.Context(), middleware.Actor(c), bindAll[models.Patient, models.MatchFields](b))
+	if err != nil {
+		return err
+	}
+	respond(c, http.StatusOK, found)
+	return nil
 }
 
 // List answers GET /api/patients/.
@@ -48,6 +72,14 @@ func (p Patients) Delete(c *gin.Context) error { return destroy(c, p.DB.DeletePa
 
 // Restore answers POST /api/patients/<id>/restore/.
 func (p Patients) Restore(c *gin.Context) error { return retrieve(c, p.DB.RestorePatient) }
+
+// Merge answers POST /api/patients/<id>/merge/.
+func (p Patients) Merge(c *gin.Context) error {
+	return update(c, bindAll[models.Merge, models.Merge], p.DB.MergePatients)
+}
+
+// Unmerge answers POST /api/patients/<id>/unmerge/.
+func (p Patients) Unmerge(c *gin.Context) error { return retrieve(c, p.DB.UnmergePatient) }
 
 // History answers GET /api/patients/<id>/history/.
 func (p Patients) History(c *gin.Context) error { return listOf(c, p.DB.PatientHistory) }

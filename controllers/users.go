@@ -1,8 +1,12 @@
 package controllers
 
 import (
+	"net/http"
+
 	"github.com/gin-gonic/gin"
 
+	"healthcare/apierror"
+	"healthcare/middleware"
 	"healthcare/models"
 )
 
@@ -11,6 +15,26 @@ type Users struct{ DB *models.DB }
 
 // List answers GET /api/users/.
 func (u Users) List(c *gin.Context) error { return list(c, u.DB.Users) }
+
+// Invite answers POST /api/users/. What it answers is shown once, so that no Idempotency-Key can have it repeated.
+func (u Users) Invite(c *gin.Context) error {
+	b, err := readBody(c)
+	if err != nil {
+		return err
+	}
+	if by := middleware.Actor(c); by.IsStaff && c.GetHeader("Idempotency-Key") != "" {
+		return apierror.Fields{"Idempotency-Key": {"This request cannot be repeated: its answer holds a token that is shown once."}}.Err()
+	}
+	invited, err := u.DB.Invite(c.Request.Context(), middleware.Actor(c), bindAll[models.User, models.UserFields](b))
+	if err != nil {
+		return err
+	}
+	c.PureJSON(http.StatusCreated, invited)
+	return nil
+}
+
+// Reset answers POST /api/users/<id>/reset/.
+func (u Users) Reset(c *gin.Context) error { return retrieve(c, u.DB.ResetPassword) }
 
 // Retrieve answers GET /api/users/<id>/.
 func (u Users) Retrieve(c *gin.Context) error { return retrieve(c, u.DB.User) }

@@ -26,6 +26,11 @@ var Home string
 //go:embed reference.html
 var Reference []byte
 
+// Accept is the page at /accept.
+//
+//go:embed accept.html
+var Accept []byte
+
 // Assets are the files that the pages load, in the folder assets.
 //
 //go:embed assets

@@ -18,7 +18,7 @@ import (
 //
 // On PostgreSQL both are one statement for most structs, and need no transaction around it. Where they need one and there
 // is none, nothing is stored and the error is ErrNeedsTransaction. Where a change meets no row, the other is not stored
-// either. Row may be a slice if there are no keys.
+// either. Row may be a slice: of any length without keys, with keys one for each struct of the slice that is created.
 func Also(row any, keys ...string) *AlsoClause { return &AlsoClause{row: row, keys: keys} }
 
 // AlsoClause is what Also returns.
@@ -84,22 +84,42 @@ func (p *Plugin) storeAlso(db *gorm.DB, a *AlsoClause) {
 	if a == nil || db.Error != nil || db.DryRun || db.RowsAffected == 0 {
 		return
 	}
-	stmt := db.Statement
-	if len(a.keys) > 0 {
-		if stmt.ReflectValue.Kind() != reflect.Struct {
-			_ = db.AddError(errors.New("fastgorm: the keys of an Also are of one struct"))
-			return
-		}
-		id, _ := stmt.Schema.PrioritizedPrimaryField.ValueOf(stmt.Context, stmt.ReflectValue)
-		other, err := p.schemaOf(db, a.row)
-		if db.AddError(err) != nil {
-			return
-		}
-		for _, key := range a.keys {
-			_ = db.AddError(other.LookUpField(key).Set(stmt.Context, reflect.ValueOf(a.row).Elem(), id))
-		}
+	if len(a.keys) > 0 && db.AddError(p.setKeys(db, a)) != nil {
+		return
 	}
 	_ = db.AddError(db.Session(&gorm.Session{NewDB: true}).CreateInBatches(a.row, batchSize).Error)
+}
+
+// setKeys gives the row that is stored the key of the changed one. Of slices, the first gets that of the first.
+func (p *Plugin) setKeys(db *gorm.DB, a *AlsoClause) error {
+	stmt, rows := db.Statement, reflect.Indirect(reflect.ValueOf(a.row))
+	other, err := p.schemaOf(db, a.row)
+	if err != nil {
+		return err
+	}
+	changed := []reflect.Value{stmt.ReflectValue}
+	also := []reflect.Value{rows}
+	if stmt.ReflectValue.Kind() == reflect.Slice && rows.Kind() == reflect.Slice {
+		changed, also = changed[:0], also[:0]
+		for i := range stmt.ReflectValue.Len() {
+			changed = append(changed, stmt.ReflectValue.Index(i))
+		}
+		for i := range rows.Len() {
+			also = append(also, rows.Index(i))
+		}
+	}
+	if len(changed) != len(also) || changed[0].Kind() != also[0].Kind() {
+		return errors.New("fastgorm: an Also with keys is one row of one struct, or a slice as long as that of the change")
+	}
+	for i := range changed {
+		id, _ := stmt.Schema.PrioritizedPrimaryField.ValueOf(stmt.Context, changed[i])
+		for _, key := range a.keys {
+			if err := other.LookUpField(key).Set(stmt.Context, also[i], id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // batchSize is how many rows one INSERT holds: both databases limit the parameters of a statement.

@@ -47,7 +47,11 @@ func onBoth(t *testing.T, test func(t *testing.T, p *pair)) {
 
 func newPair(t *testing.T, name string, plugin *fastgorm.Plugin) *pair {
 	t.Helper()
-	p := &pair{stock: open(t, kit.Fresh[name](t)), fast: open(t, kit.Fresh[name](t)), plugin: plugin}
+	fresh := kit.FreshSQLite
+	if name == "postgres" {
+		fresh = kit.FreshPostgresCopy
+	}
+	p := &pair{stock: open(t, fresh(t)), fast: open(t, fresh(t)), plugin: plugin}
 	require.NoError(t, p.fast.Use(plugin))
 	fill(t, p.stock)
 	without := p.fast.Session(&gorm.Session{NewDB: true, SkipHooks: true})

@@ -38,13 +38,31 @@ var tables = []table{
 	{"login_failures", "id", "account", "id", "at", func(n int) any {
 		return &models.LoginFailure{Account: word(n), Network: "10.0.0.0", At: at(n)}
 	}},
+	{"invitations", "hash", "hash", "user_id", "expires_at", func(n int) any {
+		return &models.Invitation{Hash: fmt.Sprintf("hash %03d", n), UserID: id(n), IssuedBy: maybe(n, id(n+1)), Asked: n%2 == 0, CreatedAt: at(n), ExpiresAt: at(n + 1), EndedAt: maybe(n, at(n))}
+	}},
 	{"patients", "id", "name", "created_by", "created_at", patientRow},
+	{"patient_identifiers", "id", "value", "patient_id", "freed_at", func(n int) any {
+		return &models.PatientIdentifier{PatientID: id(n), ScopeID: id(n), System: "urn:test", Value: fmt.Sprint(word(n), n), FreedAt: maybe(n, at(n))}
+	}},
 	{"doctors", "id", "name", "created_by", "created_at", doctorRow},
 	{"mappings", "id", "removed_with", "owner_id", "created_at", func(n int) any {
 		return &models.Mapping{
 			MappingFields: models.MappingFields{PatientID: id(n), DoctorID: id(n / seeded)}, OwnerID: id(n), AssignedBy: id(n + 1), CreatedAt: at(n),
 			DeletedAt: deleted(n), RemovedWith: []string{"", "patient", "doctor"}[n%3],
 		}
+	}},
+	{"moved_rows", "id", "object", "patient_id", "", func(n int) any {
+		return &models.MovedRow{PatientID: id(n), Object: word(n), ObjectID: id(n)}
+	}},
+	{"imports", "id", "file", "written", "at", func(n int) any {
+		return &models.Import{At: at(n), UserID: id(n), Of: "patients", File: word(n), State: "done", Written: int64(n), EndedAt: maybe(n, at(n)), UndoneBy: maybe(n, id(n))}
+	}},
+	{"import_rows", "id", "record", "row", "", func(n int) any {
+		return &models.ImportRow{ImportID: id(n), Row: n, Target: maybe(n, id(n)), Record: word(n)}
+	}},
+	{"imported_rows", "import_id, record_id", "", "record_id", "", func(n int) any {
+		return &models.ImportedRow{ImportID: id(n), RecordID: int64(n)}
 	}},
 	{"events", "id", "action", "user_id", "at", func(n int) any {
 		ids := []models.IDs{nil, {}, {1}, {3, 1, 1 << 40}}[n%4]
@@ -55,6 +73,12 @@ var tables = []table{
 	}},
 	{"seals", "id", "mac", "last_id", "at", func(n int) any {
 		return &models.Seal{At: at(n), EventIDs: models.IDs{id(n)}, LastID: id(n), Pending: models.IDs{}, RowMACs: "ab", MAC: word(n)}
+	}},
+	{"archives", "id", "file", "first_id", "until", func(n int) any {
+		return &models.Archive{
+			At: at(n), Until: at(n), File: word(n), SHA256: "ab", FirstID: id(n), FinalID: id(n), EventIDs: models.IDs{id(n)}, RowMACs: []byte(word(n)), KeyID: "k",
+			MAC: "m", EventID: id(n), Done: n%2 == 0,
+		}
 	}},
 	{"idempotency_keys", "user_id, route, key", "route", "user_id", "created_at", func(n int) any {
 		return &models.IdempotencyKey{UserID: id(n), Route: word(n), Key: fmt.Sprint(n), BodyHash: "b", CreatedAt: at(n)}
@@ -72,6 +96,7 @@ func patientRow(n int) any {
 	return &models.Patient{
 		PatientFields: models.PatientFields{
 			Name: word(n), DateOfBirth: models.Date([]string{"", "1984-02-29"}[n%2]), Gender: "other", Phone: fmt.Sprint(n), BloodGroup: []string{"", "AB-"}[n%2],
+			Identifiers: []models.Identifiers{nil, {{System: "urn:a", Value: "<" + word(n) + ">"}}}[n%2],
 		},
 		CreatedBy: id(n / 2), CreatedAt: at(n), UpdatedAt: at(n), Version: int64(n + 1), DeletedAt: deleted(n),
 	}

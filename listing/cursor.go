@@ -140,7 +140,7 @@ func (r request) besideCursor(descending bool) clause.Expr {
 		conditions = append(conditions, gorm.Expr("("+r.orderBy+", "+r.Table+".id)"+after+"(?, ?)", r.key, r.cursor.ID))
 	}
 	var hits clause.Expr
-	if len(r.words) > 0 {
+	if len(r.readings) > 0 {
 		hits = r.withHits()
 		conditions = append(conditions, gorm.Expr(r.Table+".id IN (SELECT id FROM hits)"))
 	}

@@ -27,9 +27,9 @@ type List struct {
 	Columns string // what is selected
 	Joins   string // what the page needs; the count needs it only where filters look into it
 
-	Search      string              // the column that ?search= looks into
-	Fold        func(string) string // the form in which that column holds its text; needed wherever Search is set
-	SearchIndex string              // the index of that column, if there is one; on SQLite it is a table
+	Search      string // the column that ?search= looks into
+	Read        Reader // needed wherever Search is set
+	SearchIndex string // the index of that column, if there is one; on SQLite it is a table
 
 	Orderings map[string]string // ?ordering= → column
 	Newest    string            // the column that orders the list, newest first, if the client does not
@@ -39,6 +39,11 @@ type List struct {
 	Deletable   bool // deleted rows are hidden; staff may ask for them with ?deleted=true
 	Short       bool // mostly fits one page, which then need not be counted
 }
+
+// Reader says in which ways a search can be read, as words in the form in which the column holds its texts. A row is
+// found if its text contains every word of one reading. The first reading is of all words as they are. Old asks for a
+// reading by which the texts of an earlier version are found.
+type Reader func(text string, old bool) [][]string
 
 // Filter compares a column with the value of a parameter.
 type Filter struct {
@@ -72,10 +77,12 @@ func Text(column string) Filter {
 
 // Client is who asks for a list.
 type Client struct {
-	Account int64
-	Staff   bool
-	Turns   *Turns      // that its searches take
-	Cursors cipher.AEAD // of NewCursors
+	Account  int64
+	Staff    bool
+	Turns    *Turns      // that its searches take
+	Cursors  cipher.AEAD // of NewCursors
+	OldTexts bool        // some texts may be those of an earlier version
+	Batch    int         // rows of a page, whatever the parameters say, unless it is 0
 }
 
 // request is a list as one client asked for it.
@@ -91,7 +98,7 @@ type request struct {
 // context and nothing else, as WithContext gives it. Each scope may only add conditions, by Where with SQL text and plain
 // values. It must not call Scopes: what that adds is not seen here.
 func Find[T any](db *gorm.DB, list List, values url.Values, client Client, scopes ...func(*gorm.DB) *gorm.DB) (*Page[T], error) {
-	params, err := list.parse(values, client.Cursors)
+	params, err := list.parse(values, client)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +119,7 @@ func Find[T any](db *gorm.DB, list List, values url.Values, client Client, scope
 		}
 		visible = append(visible, gorm.Expr(list.Table+condition))
 	}
-	if len(params.words) > 0 {
+	if len(params.readings) > 0 {
 		done, err := client.Turns.Take(db.Statement.Context, client.Account)
 		if err != nil {
 			return nil, apierror.FromDatabase(err)

@@ -2,6 +2,7 @@ package listing
 
 import (
 	"slices"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -11,10 +12,11 @@ import (
 
 // Page is one page of a list: a numbered one, which knows the length of the list, or one beside a cursor.
 type Page[T any] struct {
-	Count    *int64  `json:"count,omitempty"`
-	Next     *string `json:"next"`
-	Previous *string `json:"previous"`
-	Results  []T     `json:"results"`
+	Count      *int64     `json:"count,omitempty"`
+	Next       *string    `json:"next"`
+	Previous   *string    `json:"previous"`
+	ReadsSince *time.Time `json:"reads_since,omitempty"` // of the audit trail: reads before were archived
+	Results    []T        `json:"results"`
 
 	Number         int    `json:"-"` // of this page, from 1; 0 beside a cursor
 	Last           int    `json:"-"` // the number of the last page
@@ -34,7 +36,7 @@ type counted[T any] struct {
 func findByPage[T any](db *gorm.DB, r request) (*Page[T], error) {
 	statement := r.countAndPage
 	switch {
-	case len(r.words) > 0:
+	case len(r.readings) > 0:
 		statement = r.countAndPageOfSearch
 	case r.Short && r.page == 1:
 		rows, err := run[T](db, r.firstPage(), 0)

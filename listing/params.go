@@ -20,10 +20,10 @@ import (
 const (
 	defaultPageSize = 20
 	maxPageSize     = 100
-	maxSearchLength = 255 // characters
+	MaxSearchLength = 255 // characters
 	// Each word is compared with the text of every row. A name with its titles, a phone number in groups and an e-mail
 	// address have fewer words than this.
-	maxSearchWords = 16
+	MaxSearchWords = 16
 )
 
 // params are the parameters of a list after they were checked.
@@ -39,13 +39,13 @@ type params struct {
 	cursor   *cursor // nil for the first page
 	key      any     // of the cursor, as a value of the column orderBy
 
-	words   []string // of the search
-	filters []clause.Expr
-	deleted bool // only the deleted rows are wanted
+	readings [][]string // of the search, see Reader; of different words
+	filters  []clause.Expr
+	deleted  bool // only the deleted rows are wanted
 }
 
 // parse checks the parameters of a list. It ignores unknown ones; empty ones count as absent.
-func (l List) parse(values url.Values, cursors cipher.AEAD) (params, error) {
+func (l List) parse(values url.Values, client Client) (params, error) {
 	p := params{page: 1, size: defaultPageSize, orderBy: l.Newest, descending: true}
 	errs := apierror.Fields{}
 	for name := range values {
@@ -57,10 +57,13 @@ func (l List) parse(values url.Values, cursors cipher.AEAD) (params, error) {
 		return p, errs.Err()
 	}
 	p.parsePage(values, errs)
+	if client.Batch > 0 {
+		p.size = client.Batch
+	}
 	p.parseOrdering(values.Get("ordering"), l.Orderings, errs)
-	p.parseCursor(values, cursors, l.Table, errs)
+	p.parseCursor(values, client.Cursors, l.Table, errs)
 	if search := values.Get("search"); l.Search != "" && search != "" {
-		p.parseSearch(search, l.Fold, errs)
+		p.parseSearch(search, l.Read, client.OldTexts, errs)
 	}
 	if s := values.Get("deleted"); l.Deletable && s != "" {
 		var err error
@@ -72,20 +75,32 @@ func (l List) parse(values url.Values, cursors cipher.AEAD) (params, error) {
 	return p, errs.Err()
 }
 
-// parseSearch takes a search apart into its different words. It does not even fold a text that is too long.
-func (p *params) parseSearch(text string, fold func(string) string, errs apierror.Fields) {
-	if utf8.RuneCountInString(text) > maxSearchLength {
-		errs.Add("search", "Ensure this field has no more than "+strconv.Itoa(maxSearchLength)+" characters.")
+// parseSearch takes a search apart into its different words. It does not even read a text that is too long.
+func (p *params) parseSearch(text string, read Reader, old bool, errs apierror.Fields) {
+	if utf8.RuneCountInString(text) > MaxSearchLength {
+		errs.Add("search", "Ensure this field has no more than "+strconv.Itoa(MaxSearchLength)+" characters.")
 		return
 	}
-	for _, word := range strings.Fields(fold(text)) {
-		if !slices.Contains(p.words, word) {
-			p.words = append(p.words, word)
+	for _, words := range read(text, old) {
+		reading := different(words)
+		known := func(other []string) bool { return slices.Equal(other, reading) }
+		if len(reading) > 0 && !slices.ContainsFunc(p.readings, known) {
+			p.readings = append(p.readings, reading)
 		}
 	}
-	if len(p.words) > maxSearchWords {
-		errs.Add("search", "Ensure this field has no more than "+strconv.Itoa(maxSearchWords)+" different words.")
+	if len(p.readings) > 0 && len(p.readings[0]) > MaxSearchWords {
+		errs.Add("search", "Ensure this field has no more than "+strconv.Itoa(MaxSearchWords)+" different words.")
 	}
+}
+
+// different are the words without those that come again.
+func different(words []string) (once []string) {
+	for _, word := range words {
+		if !slices.Contains(once, word) {
+			once = append(once, word)
+		}
+	}
+	return once
 }
 
 func (p *params) parsePage(values url.Values, errs apierror.Fields) {

@@ -46,13 +46,28 @@ func (r request) withHits() clause.Expr {
 		slices.Concat(useIndex.Vars, read.Vars, lookedUp.Vars)...)
 }
 
-// pieces are what is looked up in the index: the first, the middle and the last of all different pieces of the words.
-// They are likely to be of different words, and to be rare where a word repeats one letter.
-func (r request) pieces() []string {
+// pieces are what is looked up in the index for each reading; nothing if there is a reading of short words only.
+func (r request) pieces() (pieces [][]string) {
+	if r.SearchIndex == "" {
+		return nil
+	}
+	for _, words := range r.readings {
+		some := somePieces(words)
+		if len(some) == 0 {
+			return nil
+		}
+		pieces = append(pieces, some)
+	}
+	return pieces
+}
+
+// somePieces are the first, the middle and the last of all different pieces of the words. They are likely to be of
+// different words, and to be rare where a word repeats one letter.
+func somePieces(words []string) []string {
 	var all []string
-	for _, word := range r.words {
+	for _, word := range words {
 		letters := []rune(word)
-		for i := 0; r.SearchIndex != "" && i+pieceLength <= len(letters); i++ {
+		for i := 0; i+pieceLength <= len(letters); i++ {
 			if piece := string(letters[i : i+pieceLength]); !slices.Contains(all, piece) {
 				all = append(all, piece)
 			}
@@ -84,35 +99,45 @@ func (r request) hits(tables string, conditions ...[]clause.Expr) clause.Expr {
 	return gorm.Expr("SELECT "+r.Table+".id, "+r.orderBy+" AS sort_key"+rows.SQL, rows.Vars...)
 }
 
-// holdsWords lets through the rows whose text holds every word.
+// holdsWords lets through the rows whose text holds every word of a reading.
 func (r request) holdsWords() []clause.Expr {
 	position := map[string]string{"sqlite": "instr", "postgres": "strpos"}[r.dialect]
-	conditions := make([]clause.Expr, len(r.words))
-	for i, word := range r.words {
-		conditions[i] = gorm.Expr(position+"("+r.Search+", ?) > 0", word)
+	return []clause.Expr{anyOf(r.readings, func(word string) clause.Expr { return gorm.Expr(position+"("+r.Search+", ?) > 0", word) })}
+}
+
+// anyOf is true if the condition is true of every text of one of the readings.
+func anyOf(readings [][]string, condition func(string) clause.Expr) clause.Expr {
+	var sql strings.Builder
+	var args []any
+	for i, texts := range readings {
+		for j, text := range texts {
+			switch {
+			case j > 0:
+				sql.WriteString(" AND ")
+			case i > 0:
+				sql.WriteString(" OR ")
+			}
+			c := condition(text)
+			sql.WriteString(c.SQL)
+			args = append(args, c.Vars...)
+		}
 	}
-	return conditions
+	return gorm.Expr(sql.String(), args...)
 }
 
 // lookUp returns the table and the conditions by which the index of the search finds the rows that hold these pieces.
-func (r request) lookUp(pieces []string) (table string, conditions []clause.Expr) {
+func (r request) lookUp(pieces [][]string) (table string, conditions []clause.Expr) {
 	if r.dialect == "sqlite" {
-		phrases := make([]string, len(pieces))
-		for i, piece := range pieces {
-			phrases[i] = `"` + strings.ReplaceAll(piece, `"`, `""`) + `"`
-		}
+		match := anyOf(pieces, func(piece string) clause.Expr { return gorm.Expr(`"` + strings.ReplaceAll(piece, `"`, `""`) + `"`) })
 		// NOT INDEXED leaves only the ids that were found, though SQLite would rather read an account's rows.
 		return r.Table + " NOT INDEXED", []clause.Expr{
-			gorm.Expr(r.Table+".id IN (SELECT rowid FROM "+r.SearchIndex+" WHERE "+r.SearchIndex+" MATCH ?)", strings.Join(phrases, " AND ")),
+			gorm.Expr(r.Table+".id IN (SELECT rowid FROM "+r.SearchIndex+" WHERE "+r.SearchIndex+" MATCH ?)", match.SQL),
 		}
 	}
 	// PostgreSQL makes its plan without knowing the pieces. It would rather read an index that holds the text than look
 	// the pieces up in one that does not. No index holds the version, so asking for it rules the first way out.
-	conditions = []clause.Expr{gorm.Expr(r.Table + ".version > 0")}
-	for _, piece := range pieces {
-		conditions = append(conditions, gorm.Expr(r.Search+" LIKE ?", likePattern(piece)))
-	}
-	return r.Table, conditions
+	like := anyOf(pieces, func(piece string) clause.Expr { return gorm.Expr(r.Search+" LIKE ?", likePattern(piece)) })
+	return r.Table, []clause.Expr{gorm.Expr(r.Table + ".version > 0"), like}
 }
 
 // likePattern matches every text that contains the piece, whose % and _ stand for themselves.

@@ -36,8 +36,8 @@ func CORS(allowed []config.Origin) gin.HandlerFunc {
 	answer := cors.New(cors.Config{
 		AllowOrigins:  origins,
 		AllowMethods:  []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"},
-		AllowHeaders:  []string{"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "X-Request-ID"},
-		ExposeHeaders: []string{"ETag", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate", "X-Request-ID"},
+		AllowHeaders:  []string{"Authorization", "Content-Type", "If-Match", "If-None-Match", "If-None-Exist", "Idempotency-Key", "Prefer", "X-Request-ID"},
+		ExposeHeaders: []string{"Content-Disposition", "ETag", "Idempotent-Replayed", "Last-Modified", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID"},
 		MaxAge:        10 * time.Minute,
 	})
 	return func(c *gin.Context) {

@@ -20,9 +20,16 @@ import (
 	"healthcare/apierror"
 )
 
+// exportLimit is how long an export may take: it is as large as the clinic.
+const exportLimit = time.Hour
+
 // Timeout gives each request a time limit, which also ends its work in the database.
-func Timeout(limit time.Duration) gin.HandlerFunc {
+func Timeout(usual time.Duration) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		limit := usual
+		if strings.HasSuffix(c.FullPath(), "/export") {
+			limit = exportLimit
+		}
 		ctx, cancel := context.WithTimeout(c.Request.Context(), limit)
 		defer cancel()
 		c.Request = c.Request.WithContext(ctx)

@@ -42,21 +42,25 @@ func logError(c *gin.Context, message string) { c.Set(errorKey, message) }
 func Log(log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start := time.Now()
+		defer func() { writeLog(c, log, time.Since(start)) }() // of an answer that was cut off, too
 		c.Next()
-		attrs := []slog.Attr{
-			slog.String("method", c.Request.Method), slog.String("route", c.FullPath()), slog.Int("status", c.Writer.Status()),
-			slog.Duration("took", time.Since(start)), slog.Int("bytes", max(0, c.Writer.Size())),
-			slog.Int64("user", Actor(c).ID), slog.String("request_id", RequestIDOf(c)),
-		}
-		level := slog.LevelInfo
-		if message := c.GetString(errorKey); message != "" {
-			level = slog.LevelError
-			attrs = append(attrs, slog.String("error", message))
-		}
-		if ctx := c.Request.Context(); log.Enabled(ctx, level) {
-			line := slog.NewRecord(time.Now(), level, "request", 0) // LogAttrs would look up the line of code first
-			line.AddAttrs(attrs...)
-			_ = log.Handler().Handle(ctx, line)
-		}
+	}
+}
+
+func writeLog(c *gin.Context, log *slog.Logger, took time.Duration) {
+	attrs := []slog.Attr{
+		slog.String("method", c.Request.Method), slog.String("route", c.FullPath()), slog.Int("status", c.Writer.Status()),
+		slog.Duration("took", took), slog.Int("bytes", max(0, c.Writer.Size())),
+		slog.Int64("user", Actor(c).ID), slog.String("request_id", RequestIDOf(c)),
+	}
+	level := slog.LevelInfo
+	if message := c.GetString(errorKey); message != "" {
+		level = slog.LevelError
+		attrs = append(attrs, slog.String("error", message))
+	}
+	if ctx := c.Request.Context(); log.Enabled(ctx, level) {
+		line := slog.NewRecord(time.Now(), level, "request", 0) // LogAttrs would look up the line of code first
+		line.AddAttrs(attrs...)
+		_ = log.Handler().Handle(ctx, line)
 	}
 }

@@ -8,21 +8,28 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
 	"healthcare/apierror"
+	"healthcare/fhir"
 )
 
 // problem is RFC 9457's problem document, with the code and the errors that DRF clients know.
 type problem struct {
-	Type      string          `json:"type"`
-	Title     string          `json:"title"`
-	Status    int             `json:"status"`
-	Detail    string          `json:"detail"`
-	Code      apierror.Code   `json:"code"`
-	Errors    apierror.Fields `json:"errors,omitempty"`
-	RequestID string          `json:"request_id"`
+	Type       string                          `json:"type"`
+	Title      string                          `json:"title"`
+	Status     int                             `json:"status"`
+	Detail     string                          `json:"detail"`
+	Code       apierror.Code                   `json:"code"`
+	Errors     apierror.Fields                 `json:"errors,omitempty"`
+	ErrorCodes map[string][]apierror.FieldCode `json:"error_codes,omitempty"`
+	// Candidates are of a possible duplicate.
+	Candidates any `json:"candidates,omitempty"`
+	// MergedInto is of a patient who was merged.
+	MergedInto int64  `json:"merged_into,omitempty"`
+	RequestID  string `json:"request_id"`
 }
 
 // Problems renders the error or the panic that ended a request, the only place that does. What is not known is
@@ -47,6 +54,11 @@ func Problems(c *gin.Context) {
 		return
 	}
 	err := c.Errors.Last().Err
+	var issues fhir.Issues
+	if errors.As(err, &issues) {
+		renderOutcome(c, issues.Status(), issues)
+		return
+	}
 	var known *apierror.Error
 	if !errors.As(err, &known) {
 		logError(c, err.Error())
@@ -68,14 +80,32 @@ func render(c *gin.Context, e *apierror.Error) {
 	if e.RetryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(e.RetryAfter))
 	}
+	if inFHIR(c) {
+		renderOutcome(c, status, fhir.OfError(e))
+		return
+	}
 	doc, err := json.Marshal(problem{
 		Type: "about:blank", Title: http.StatusText(status), Status: status,
-		Detail: e.Detail, Code: e.Code, Errors: e.Fields, RequestID: RequestIDOf(c),
+		Detail: e.Detail, Code: e.Code, Errors: e.Fields, ErrorCodes: e.Fields.Codes(), Candidates: e.Candidates, MergedInto: e.MergedInto,
+		RequestID: RequestIDOf(c),
 	})
 	if err != nil { // of strings and numbers: cannot happen
 		status, doc = http.StatusInternalServerError, nil
 	}
 	c.Data(status, "application/problem+json", append(doc, '\n')) // as all other JSON ends
+}
+
+// inFHIR tells whether a client speaks FHIR, and so wants an OperationOutcome.
+func inFHIR(c *gin.Context) bool {
+	return c.Request.URL.Path == "/fhir" || strings.HasPrefix(c.Request.URL.Path, "/fhir/")
+}
+
+func renderOutcome(c *gin.Context, status int, issues fhir.Issues) {
+	doc, err := fhir.Outcome("error", issues).MarshalJSON()
+	if err != nil { // of strings: cannot happen
+		status, doc = http.StatusInternalServerError, nil
+	}
+	c.Data(status, fhir.ContentType, append(doc, '\n'))
 }
 
 // fail ends a request with an error.
@@ -84,11 +114,11 @@ func fail(c *gin.Context, err error) {
 	c.Abort()
 }
 
-// Handle makes a handler of a function that returns its error.
+// Handle makes a handler of a function that returns its error, which ends the request.
 func Handle(h func(*gin.Context) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if err := h(c); err != nil {
-			_ = c.Error(err)
+			fail(c, err)
 		}
 	}
 }

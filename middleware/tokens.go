@@ -19,8 +19,9 @@ import (
 
 // Tokens issues and checks the access tokens: HS256, from the Authorization header only.
 type Tokens struct {
-	jwt *ginjwt.GinJWTMiddleware
-	db  *models.DB
+	jwt    *ginjwt.GinJWTMiddleware
+	db     *models.DB
+	clinic bool // see models.Actor
 
 	mu    sync.RWMutex
 	known map[string]identity // by the whole Authorization header
@@ -67,7 +68,7 @@ func NewTokens(cfg *config.Config, db *models.DB) (*Tokens, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tokens{jwt: mw, db: db, known: map[string]identity{}}, nil
+	return &Tokens{jwt: mw, db: db, clinic: cfg.PatientAccess == "clinic", known: map[string]identity{}}, nil
 }
 
 // Issue signs an access token for a session.
@@ -92,7 +93,7 @@ func (t *Tokens) Require(c *gin.Context) {
 		t.remember(header, who)
 	}
 	actor := anonymous(c)
-	actor.User, actor.SessionID = who.user, who.session
+	actor.User, actor.SessionID, actor.Clinic = who.user, who.session, t.clinic
 	c.Set(actorKey, actor)
 }
 

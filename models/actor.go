@@ -18,15 +18,20 @@ type Actor struct {
 	UserAgent string
 	IfMatch   string // the If-Match header
 	Retry     *Retry // the Idempotency-Key header, if there was one
+	Clinic    bool   // PATIENT_ACCESS is clinic: everybody who is signed in sees all patients
+	Strict    bool   // Prefer: handling=strict
+
+	within *Tx // the transaction that its writes are part of; nil where each is one of its own
 }
 
 // scope narrows a query, see GORM's Scopes.
 type scope = func(*gorm.DB) *gorm.DB
 
-// owns is the scope of the rows that belong to the actor. Staff have all.
+// owns is the scope of the patients, and of the assignments, that the actor may see and change: its own ones, all of them
+// for staff and where PATIENT_ACCESS is clinic. It is the one place that decides this.
 func (a Actor) owns(column string) scope {
 	return func(q *gorm.DB) *gorm.DB {
-		if a.IsStaff {
+		if a.IsStaff || a.Clinic {
 			return q
 		}
 		return q.Where(column+" = ?", a.ID)
@@ -35,7 +40,7 @@ func (a Actor) owns(column string) scope {
 
 // client is the actor as a list knows it.
 func (db *DB) client(a Actor) listing.Client {
-	return listing.Client{Account: a.ID, Staff: a.IsStaff, Turns: db.turns, Cursors: db.cursors}
+	return listing.Client{Account: a.ID, Staff: a.IsStaff, Turns: db.turns, Cursors: db.cursors, OldTexts: db.oldTexts.Load()}
 }
 
 // everything is the scope that leaves nothing out.
@@ -50,10 +55,8 @@ func (a Actor) event(at time.Time, action string, about Subject) Event {
 	if about.ID != 0 {
 		e.ObjectID = &about.ID
 	}
-	if about.PatientID != 0 {
-		e.PatientID = &about.PatientID
-	} else if about.Object == objectPatient {
-		e.PatientID = e.ObjectID
+	if patient := about.patient(); patient != 0 {
+		e.PatientID = &patient
 	}
 	return e
 }

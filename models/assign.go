@@ -6,13 +6,11 @@ import (
 	"fmt"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"healthcare/apierror"
-	"healthcare/fastgorm"
 )
 
-// Assign assigns a doctor to one of the actor's patients. Both rows are locked meanwhile, so that neither can be deleted
+// Assign assigns a doctor to a patient that the actor may see. Both rows are locked meanwhile, so that neither can be deleted
 // under the new assignment.
 func (db *DB) Assign(ctx context.Context, by Actor, bind Bind[MappingFields]) (*Assignment, error) {
 	return create(ctx, db, by, db.Write, bind, func(tx *Tx, in MappingFields, errs apierror.Fields) (*Assignment, error) {
@@ -60,7 +58,7 @@ func (db *DB) Unassign(ctx context.Context, by Actor, id int64) error {
 
 // Removal is the body that removes a doctor from a patient.
 type Removal struct {
-	DoctorID int64 `json:"doctor_id" validate:"required"`
+	DoctorID int64 `json:"doctor_id" alias:"doctor" validate:"required"`
 }
 
 // UnassignDoctor removes a doctor from one of the actor's patients.
@@ -92,16 +90,12 @@ func (m *Mapping) unassigned() Changes {
 	return NewChanges(map[string]FromTo{"doctor_id": {m.DoctorID, nil}})
 }
 
-// removeMappings removes the assignments of a patient or doctor that is being deleted.
-func (tx *Tx) removeMappings(of Subject) error {
-	column := of.Object + "_id"
-	var gone []Mapping
-	if err := tx.Scopes(tx.forUpdate).Where(column+" = ?", of.ID).Order("id").Find(&gone).Error; err != nil || len(gone) == 0 {
-		return err
-	}
-	return tx.Clauses(tx.mappingEvents(ActionUnassign, gone)).Model(&Mapping{}).Where(column+" = ?", of.ID).
-		Updates(map[string]any{"deleted_at": tx.Now, "removed_with": of.Object}).Error
-}
+// What belongs.go needs to know of an assignment.
+func (m *Mapping) back() (action string, changes Changes) { return ActionAssign, m.assigned() }
+func (m *Mapping) gone() (action string, changes Changes) { return ActionUnassign, m.unassigned() }
+
+// onceOf says that a patient has each doctor once, as the index mappings_pair does.
+func (m *Mapping) onceOf() (column string) { return "doctor_id" }
 
 // restoreMappings brings back the assignments that went with a patient or doctor. Where the other side has been deleted
 // since, the assignment now waits for that one to be restored.
@@ -127,23 +121,5 @@ func (tx *Tx) restoreMappings(of Subject) error {
 		return err
 	}
 
-	// The rest comes back.
-	var back []Mapping
-	if err := gone().Order("id").Find(&back).Error; err != nil || len(back) == 0 {
-		return err
-	}
-	return gone().Clauses(tx.mappingEvents(ActionAssign, back)).Updates(map[string]any{"deleted_at": nil, "removed_with": ""}).Error
-}
-
-// mappingEvents is the clause that stores an event for each of these assignments, see Tx.event.
-func (tx *Tx) mappingEvents(action string, mappings []Mapping) clause.Expression {
-	events := make([]Event, len(mappings))
-	for i := range mappings {
-		m := &mappings[i]
-		events[i] = tx.By.event(tx.Now, action, m.subject())
-		if events[i].Changes = m.assigned(); action == ActionUnassign {
-			events[i].Changes = m.unassigned()
-		}
-	}
-	return fastgorm.Also(events)
+	return restoreWith[Mapping](tx, of) // the rest
 }

@@ -77,28 +77,65 @@ func (db *DB) rememberEnd(s Seal) error {
 	return err
 }
 
-// newestOfOurs finds the newest seal, and refuses to go on from it unless it was made with our key and the one that is
+// newestOfOurs finds the newest seal, and refuses to go on from it unless it is our key's turn and the one that is
 // remembered still is in its place.
 func (db *DB) newestOfOurs(q *gorm.DB) (last Seal, err error) {
-	db.end.mu.Lock()
-	id, mac := db.end.id, db.end.mac // before the newest is read: else another sealer could be ahead of it
-	db.end.mu.Unlock()
+	id, mac := db.remembered() // before the newest is read: else another sealer could be ahead of it
 	if err := newestSeal(q, &last); err != nil {
 		return last, err
 	}
 	if err := db.sealedByUs(q, last); err != nil {
 		return last, err
 	}
-	if id != 0 && (id != last.ID || mac != last.MAC) {
-		var remembered Seal
-		if err := q.Where("id = ?", id).Limit(1).Find(&remembered).Error; err != nil {
-			return last, err
-		}
-		if remembered.MAC != mac || id > last.ID {
-			return last, errEndGone
-		}
+	if err := db.inPlace(q, id, mac, last); err != nil {
+		return last, err
 	}
 	return last, db.rememberEnd(last)
+}
+
+// remembered is the number and the HMAC of the seal that is remembered.
+func (db *DB) remembered() (id int64, mac string) {
+	db.end.mu.Lock()
+	defer db.end.mu.Unlock()
+	return db.end.id, db.end.mac
+}
+
+// inPlace refuses a trail without the seal that is remembered.
+func (db *DB) inPlace(q *gorm.DB, id int64, mac string, last Seal) error {
+	if id == 0 || id == last.ID && mac == last.MAC {
+		return nil
+	}
+	var row Seal
+	if err := q.Where("id >= ?", id).Order("id").Limit(1).Find(&row).Error; err != nil {
+		return err
+	}
+	if row.ID != id && len(row.Packed) > 0 {
+		return db.inPack(q, mac, row)
+	}
+	if row.ID != id || row.MAC != mac {
+		return errEndGone
+	}
+	return nil
+}
+
+// inPack refuses a trail unless the seal that is remembered is one of those that were packed into a row.
+func (db *DB) inPack(q *gorm.DB, mac string, row Seal) error {
+	v := db.newVerification(q.Statement.Context, "")
+	v.q, v.noted[mac] = q, false
+	if err := newestSeal(q.Where("id < ?", row.ID), &v.last); err != nil {
+		return err
+	}
+	var known bool
+	if v.key, known = db.madeBy("", row); !known {
+		return &AuditKeyError{Needs: row.KeyID, Has: db.auditKeys[0].id, part: true}
+	}
+	if err := v.row(row); err != nil {
+		return err
+	}
+	if !v.noted[mac] {
+		return errEndGone
+	}
+	return nil
 }
 
 // noteEnd keeps why nothing is sealed, for AuditProblem.
@@ -108,8 +145,11 @@ func (db *DB) noteEnd(err error) {
 	switch {
 	case err == nil:
 		db.end.problem = ""
-	case errors.Is(err, errEndGone), errors.Is(err, errOtherKey):
+	case errors.Is(err, errEndGone), errors.Is(err, errSealChanged):
 		db.end.problem = err.Error()
+	case errors.As(err, new(*AuditKeyError)):
+		db.end.problem = "the audit trail has gone over to another AUDIT_KEY. This server seals nothing until it is started again" +
+			" with that key; the log says more"
 	}
 }
 

@@ -34,7 +34,7 @@ type Event struct {
 	Object     string    `json:"object" gorm:"not null;index:events_of_object,priority:2"`
 	ObjectID   *int64    `json:"object_id" gorm:"index:events_of_object,priority:1,where:object_id IS NOT NULL AND object <> 'patient'"` // null for a list
 	PatientID  *int64    `json:"-" gorm:"index:events_patient,priority:1,where:patient_id IS NOT NULL"`                                  // whose data it was about
-	PatientIDs IDs       `json:"patient_ids"`                                                                                            // which patients a list showed
+	PatientIDs IDs       `json:"patient_ids"`                                                                                            // which patients a list showed, or a merge was of
 	Changes    Changes   `json:"-" gorm:"not null"`
 	Address    string    `json:"address" gorm:"not null"`
 	Outcome    string    `json:"outcome" gorm:"not null"` // "ok", or the code of the error
@@ -49,14 +49,25 @@ const (
 	ActionRestore  = "restore"
 	ActionAssign   = "assign"
 	ActionUnassign = "unassign"
+	ActionMerge    = "merge"
+	ActionUnmerge  = "unmerge"
 	ActionRead     = "read"
 	ActionList     = "list"
+	ActionExport   = "export"
+	ActionRotate   = "rotate"
+	ActionErase    = "erase"
+	ActionArchive  = "archive" // events were moved into a file
+	ActionReset    = "reset"   // a token to choose a new password was made
+	ActionAccept   = "accept"  // a password was chosen with a token
 )
 
 const (
 	objectPatient = "patient"
 	objectDoctor  = "doctor"
 	objectMapping = "mapping"
+	objectKey     = "audit_key"
+	objectUser    = "user"
+	objectArchive = "archive"
 	outcomeOK     = "ok"
 )
 
@@ -65,6 +76,14 @@ type Subject struct {
 	Object    string
 	ID        int64 // 0 for a list, and for what is not stored yet
 	PatientID int64 // of an assignment; a patient's own id need not be repeated
+}
+
+// patient is whose data it is; 0 for nobody's.
+func (s Subject) patient() int64 {
+	if s.Object == objectPatient {
+		return s.ID
+	}
+	return s.PatientID
 }
 
 // subject is a row that events are about.
@@ -107,6 +126,17 @@ func (c Changes) MarshalJSON() ([]byte, error) {
 		c = noChanges
 	}
 	return []byte(c), nil
+}
+
+// to is the text that a field changed to; "" of changes that do not say so.
+func (c Changes) to(field string) (text string) {
+	var all map[string]struct {
+		To json.RawMessage `json:"to"`
+	}
+	if json.Unmarshal([]byte(c), &all) == nil {
+		_ = json.Unmarshal(all[field].To, &text)
+	}
+	return text
 }
 
 // FromTo is the change of one field.

@@ -15,7 +15,7 @@ import (
 // auditRead queues the event of a patient's data that were shown, if row is about a patient.
 func (db *DB) auditRead(by Actor, row any) error {
 	if shown, ok := row.(subject); ok {
-		if about := shown.subject(); about.PatientID != 0 || about.Object == objectPatient {
+		if about := shown.subject(); about.patient() != 0 {
 			return db.audit(by.event(now(), ActionRead, about), nil)
 		}
 	}
@@ -54,8 +54,9 @@ type recorder struct {
 	store func(context.Context, []Event) error
 	log   *slog.Logger
 
-	mu    sync.Mutex
-	queue []Event
+	mu     sync.Mutex
+	queue  []Event
+	failed bool // the last batch could not be stored
 
 	flushing chan struct{} // holds one while a batch is stored, so that none overtakes another
 	wake     chan struct{}
@@ -103,7 +104,7 @@ func (r *recorder) add(e Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.queue) >= queueLimit {
-		return &apierror.Error{Code: apierror.Unavailable, Detail: "The audit trail cannot be written. Try again soon.", RetryAfter: 5}
+		return errNoEvents
 	}
 	r.queue = append(r.queue, e)
 	if len(r.queue) >= flushAt {
@@ -146,12 +147,19 @@ func (r *recorder) flush(ctx context.Context) error {
 		return nil
 	}
 	err := r.store(ctx, batch)
-	if err != nil {
-		r.mu.Lock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failed = err != nil; r.failed {
 		r.queue = slices.Concat(batch, r.queue)
-		r.mu.Unlock()
 	}
 	return err
+}
+
+// fails tells whether events wait that could not be stored.
+func (r *recorder) fails() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed
 }
 
 // close stores what waits; what cannot be stored any more is told to the log, never dropped in silence.

@@ -3,30 +3,33 @@ package models
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
-	"hash"
 	"log/slog"
 	"time"
 
 	"gorm.io/gorm"
 )
 
-// Seal covers a batch of events: it holds an HMAC of each, and one of itself and of the seal before it, so that no
+// Seal covers a batch of events: it holds an HMAC of each (see rowMAC), and one of itself and of the seal before it, so that no
 // event and no seal can be changed or removed without the key and stay unnoticed. (The newest ones could be cut off;
 // see audit_end.go.)
 type Seal struct {
 	ID       int64
-	At       time.Time `gorm:"not null;index:seals_at"`
+	At       time.Time `gorm:"not null"`
 	EventIDs IDs       `gorm:"not null"` // in the order of RowMACs
 	LastID   int64     `gorm:"not null"` // the highest event id so far
 	Pending  IDs       `gorm:"not null"` // what Gaps are now, in the seals of earlier versions: each id by itself
 	RowMACs  string    `gorm:"not null"` // hex, macSize bytes each
 	MAC      string    `gorm:"not null"` // hex
 	Gaps     IDs       // see gap; null in the seals of earlier versions
+
+	// What follows is null in the seals of earlier versions, too.
+	Format    int    // see sealFormat
+	KeyID     string // of the key that made MAC
+	NextKeyID string // of the key that makes all later seals; a seal that has it is a handover
+	NextMAC   string // hex, with which that key accepts it
+	Anew      bool   // the trail was begun anew, because its key is lost: the seals from here on cover all events again
+	Packed    []byte // the seals before this one that it stands for, and what it covers itself, see pack
 }
 
 const (
@@ -35,37 +38,6 @@ const (
 	sealEvery = time.Second
 	sealLimit = time.Minute // a database that hangs must not keep the sealer for ever
 )
-
-// rowMAC is the HMAC of an event, by a hash of newMAC.
-func rowMAC(h hash.Hash, e Event) []byte {
-	text, err := json.Marshal([]any{
-		e.ID, e.At.UnixMicro(), e.UserID, e.Action, e.Object, e.ObjectID, e.PatientID, []int64(e.PatientIDs), string(e.Changes),
-		e.Address, e.Outcome, e.RequestID,
-	})
-	if err != nil {
-		panic(err) // of numbers and strings: cannot happen
-	}
-	h.Reset()
-	h.Write(text)
-	return h.Sum(nil)[:macSize]
-}
-
-func (db *DB) newMAC() hash.Hash { return hmac.New(sha256.New, db.auditKey) }
-
-// chain is the HMAC of a seal and of the one before it.
-func (db *DB) chain(previous string, s Seal) string {
-	all := []any{previous, s.At.UnixMicro(), []int64(s.EventIDs), s.LastID, []int64(s.Pending), s.RowMACs}
-	if s.Gaps != nil {
-		all = append(all, []int64(s.Gaps))
-	}
-	text, err := json.Marshal(all)
-	if err != nil {
-		panic(err) // of numbers and strings: cannot happen
-	}
-	h := db.newMAC()
-	h.Write(text)
-	return hex.EncodeToString(h.Sum(nil))
-}
 
 // KeepSealed seals new events every second until ctx ends; Close does so a last time.
 func (db *DB) KeepSealed(ctx context.Context, log *slog.Logger) {
@@ -99,7 +71,7 @@ func (db *DB) SealAll(ctx context.Context) error {
 	}
 }
 
-// tellEvery is how often the log says that nothing can be sealed.
+// tellEvery is how often the log tells of what goes on.
 const tellEvery = time.Minute
 
 func newestSeal(q *gorm.DB, s *Seal) error {
@@ -153,9 +125,10 @@ func unsealed(q *gorm.DB, lastID int64, gaps []gap) ([]Event, error) {
 
 // newSeal covers events, in the order of their ids, with a seal that follows the last one.
 func (db *DB) newSeal(at time.Time, last Seal, events []Event, gaps []gap, mayCome bool) *Seal {
-	s := &Seal{At: at, EventIDs: IDs{}, Pending: IDs{}, LastID: last.LastID}
+	key := db.auditKeys[0]
+	s := &Seal{At: at, EventIDs: IDs{}, Pending: IDs{}, LastID: last.LastID, Format: sealFormat, KeyID: key.id}
 	var macs bytes.Buffer
-	h := db.newMAC()
+	h := key.newMAC()
 	for _, e := range events {
 		if mayCome && e.ID > s.LastID+1 {
 			gaps = append(gaps, gap{s.LastID + 1, e.ID - 1, -at.Unix()})
@@ -164,12 +137,12 @@ func (db *DB) newSeal(at time.Time, last Seal, events []Event, gaps []gap, mayCo
 			gaps = without(gaps, e.ID)
 		}
 		s.EventIDs = append(s.EventIDs, e.ID)
-		macs.WriteString(hex.EncodeToString(rowMAC(h, e)))
+		macs.WriteString(hex.EncodeToString(rowMAC(h, s.Format, e)))
 		s.LastID = max(s.LastID, e.ID)
 	}
 	s.Gaps = flat(gaps)
 	s.RowMACs = macs.String()
-	s.MAC = db.chain(last.MAC, *s)
+	s.MAC = key.chain(last.MAC, *s)
 	return s
 }
 
@@ -187,24 +160,6 @@ func (tx *Tx) addSeal(s *Seal, last int64) (int, error) {
 	}
 	s.ID = 0 // of an attempt before
 	return len(s.EventIDs), tx.Create(s).Error
-}
-
-var errOtherKey = errors.New("the newest seal was not made with this AUDIT_KEY (or JWT_SECRET); nothing is sealed until it is")
-
-// sealedByUs refuses to go on with a chain that another key began: an instance or a command that was started with a
-// wrong key would break it for good.
-func (db *DB) sealedByUs(q *gorm.DB, last Seal) error {
-	if last.ID == 0 {
-		return nil
-	}
-	var before Seal
-	if err := newestSeal(q.Where("id < ?", last.ID), &before); err != nil {
-		return err
-	}
-	if last.MAC != db.chain(before.MAC, last) {
-		return errOtherKey
-	}
-	return nil
 }
 
 // storeSealsPlain keeps PostgreSQL from trying to compress what cannot be compressed, which took a third as long as it

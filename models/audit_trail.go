@@ -16,30 +16,45 @@ import (
 // AuditEntry is one line of the audit trail.
 type AuditEntry struct {
 	Event
-	User *UserName `json:"user" gorm:"embedded;embeddedPrefix:by_"`
+	User   *UserName `json:"user" gorm:"embedded;embeddedPrefix:by_"`
+	Reason string    `json:"reason"` // of an erasure
 }
 
 var auditList = listing.List{
 	Table:     "events",
-	Columns:   listing.Columns[Event]() + ", events.patient_id, " + byColumns,
+	Columns:   listing.Columns[Event]() + ", events.patient_id, " + byColumns + ", CASE events.action WHEN '" + ActionErase + "' THEN events.changes ELSE '' END AS reason",
 	Joins:     "LEFT JOIN users ON users.id = events.user_id",
 	Newest:    "events.at",
 	Orderings: map[string]string{"created_at": "events.at"},
 	Filters: map[string]listing.Filter{
 		"user_id": listing.Number("events.user_id"),
 		"action": listing.OneOf("events.action", ActionCreate, ActionUpdate, ActionDelete, ActionRestore, ActionAssign, ActionUnassign,
-			ActionRead, ActionList),
+			ActionMerge, ActionUnmerge, ActionRead, ActionList, ActionExport, ActionRotate, ActionErase, ActionReset, ActionAccept, ActionArchive),
 	},
 }
 
 // Audit lists who did what to whose data, for staff.
 func (db *DB) Audit(ctx context.Context, by Actor, values url.Values) (*listing.Page[AuditEntry], error) {
+	scopes, err := auditScopes(db.read.Name(), values)
+	if err != nil && by.IsStaff {
+		return nil, err
+	}
+	return db.trail(ctx, by, values, scopes...)
+}
+
+// FindAudit lists the lines of the audit trail of which the condition is true, for staff.
+func (db *DB) FindAudit(ctx context.Context, by Actor, where Condition, values url.Values, count bool) (*Found[AuditEntry], error) {
+	found := &Found[AuditEntry]{Total: -1}
+	var err error
+	if found.Page, err = db.trail(ctx, by, values, where.scope); err == nil && count {
+		err = db.read.WithContext(ctx).Model(&Event{}).Scopes(where.scope).Count(&found.Total).Error
+	}
+	return found, apierror.FromDatabase(err)
+}
+
+func (db *DB) trail(ctx context.Context, by Actor, values url.Values, scopes ...scope) (*listing.Page[AuditEntry], error) {
 	if !by.IsStaff {
 		return nil, apierror.ErrForbidden
-	}
-	scopes, err := auditScopes(db.read.Name(), values)
-	if err != nil {
-		return nil, err
 	}
 	if err := db.recorder.flush(ctx); err != nil { // what this instance has shown so far is in the answer
 		return nil, apierror.FromDatabase(err)
@@ -48,18 +63,44 @@ func (db *DB) Audit(ctx context.Context, by Actor, values url.Values) (*listing.
 	if err != nil {
 		return nil, err
 	}
+	if page.ReadsSince, err = db.readsSince(ctx); err != nil {
+		return nil, apierror.FromDatabase(err)
+	}
 	for i := range page.Results {
-		e := &page.Results[i]
-		if e.PatientID != nil {
-			e.PatientIDs = IDs{*e.PatientID}
-		} else if e.PatientIDs == nil {
-			e.PatientIDs = IDs{}
-		}
-		if e.User.ID == 0 { // nobody: a command
-			e.User = nil
-		}
+		page.Results[i].tidy()
 	}
 	return page, nil
+}
+
+// tidy makes an entry of its row what clients see.
+func (e *AuditEntry) tidy() {
+	if e.PatientIDs == nil {
+		e.PatientIDs = IDs{}
+		if e.PatientID != nil {
+			e.PatientIDs = IDs{*e.PatientID}
+		}
+	}
+	if e.User != nil && e.User.ID == 0 { // nobody: a command
+		e.User = nil
+	}
+	e.Reason = Changes(e.Reason).to("reason")
+}
+
+// AuditEntry finds one line of the audit trail, for staff.
+func (db *DB) AuditEntry(ctx context.Context, by Actor, id int64) (*AuditEntry, error) {
+	if !by.IsStaff {
+		return nil, apierror.ErrForbidden
+	}
+	if err := db.recorder.flush(ctx); err != nil {
+		return nil, apierror.FromDatabase(err)
+	}
+	var found AuditEntry
+	err := db.read.WithContext(ctx).Model(&Event{}).Select(auditList.Columns).Joins(auditList.Joins).Where("events.id = ?", id).Take(&found).Error
+	if err != nil {
+		return nil, apierror.FromDatabase(err)
+	}
+	found.tidy()
+	return &found, nil
 }
 
 // auditScopes are the filters that do not just compare a column: whose data, and when.
@@ -83,16 +124,26 @@ func patientFilter(dialect, value string, errs apierror.Fields) scope {
 	if !ok {
 		errs.Add("patient_id", number.Message)
 	}
-	return func(q *gorm.DB) *gorm.DB {
-		if id.(int64) < 1 { // nobody's, but FTS5 would read -5 as 5
-			return q.Where("1 = 0")
-		}
-		if dialect == "postgres" {
-			return q.Where("events.patient_id = ? OR events.patient_ids @> ARRAY[?]::bigint[]", id, id)
-		}
-		shown := "events.id IN (SELECT rowid FROM events_patients WHERE events_patients MATCH ?)"
-		return q.Where("events.patient_id = ? OR "+shown, id, fmt.Sprintf(`"%v"`, id))
+	if !ok || id.(int64) < 1 { // nobody's, but FTS5 would read -5 as 5
+		return func(q *gorm.DB) *gorm.DB { return q.Where("1 = 0") }
 	}
+	return namesPatient(dialect, id.(int64))
+}
+
+// namesPatient is the scope of the events that were about one of some patients, or of a list or an export that showed it.
+func namesPatient(dialect string, ids ...int64) scope {
+	var conditions []string
+	var values []any
+	for _, id := range ids {
+		if dialect == "postgres" {
+			conditions = append(conditions, "events.patient_id = ? OR events.patient_ids @> ARRAY[?]::bigint[]")
+			values = append(values, id, id)
+			continue
+		}
+		conditions = append(conditions, "events.patient_id = ? OR events.id IN (SELECT rowid FROM events_patients WHERE events_patients MATCH ?)")
+		values = append(values, id, fmt.Sprintf(`"%v"`, id))
+	}
+	return func(q *gorm.DB) *gorm.DB { return q.Where(strings.Join(conditions, " OR "), values...) }
 }
 
 // timeFilter compares the time of events with a time or a day; an event is until a day if it is until its end.

@@ -4,9 +4,8 @@ import (
 	"context"
 	"crypto/hmac"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"strings"
+	"hash"
 	"time"
 
 	"gorm.io/gorm"
@@ -14,10 +13,13 @@ import (
 
 // AuditReport is what VerifyAudit found.
 type AuditReport struct {
-	Events   int64  // that are sealed and unchanged
-	Seals    int64  // that cover them
-	Unsealed int64  // that no seal covers yet
-	Last     string // the newest seal's HMAC: noted elsewhere, it shows later whether the end was cut off
+	Events   int64     // that are sealed and unchanged
+	Archived int64     // that are sealed, and archived instead of removed
+	Seals    int64     // that cover them
+	Unsealed int64     // that no seal covers yet
+	Unproved int64     // seals of a key that is lost, which newer seals have taken the place of
+	Anew     time.Time // when they did; zero if they did not
+	Last     string    // the newest seal's HMAC: noted elsewhere, it shows later whether the end was cut off
 }
 
 // How old an event may be. The server seals every second. An event that was much older than its seal was put in later
@@ -33,16 +35,35 @@ type verification struct {
 	q      *gorm.DB
 	report *AuditReport
 	last   Seal
+	key    auditKey        // whose turn it is
 	noted  map[string]bool // HMACs of seals that must be in the chain, and whether they were
 	old    []string        // what is suspicious, but not proof
 	ages   bool            // whether ages are looked at: not of events up to the seal that a person noted and so has looked at
+	since  string          // the HMAC of that seal
+
+	archives archives
+	each     func(e Event, mac []byte) error // is given each event that was proved, if it is not nil
+}
+
+// newVerification begins at the start of the chain. Dir is where the files of archived events are, "" to do without them.
+func (db *DB) newVerification(ctx context.Context, dir string) *verification {
+	return &verification{
+		db: db, q: db.read.WithContext(ctx), report: &AuditReport{}, noted: map[string]bool{},
+		archives: archives{dir: dir, used: map[string]Archive{}, told: map[string]string{}},
+	}
 }
 
 // VerifyAudit proves the chain of seals against the events. The error names the first event or seal that was changed,
 // removed or put in. Noted is the HMAC of a seal that must be part of the chain, "" for none; so must be the one that
-// the server remembers. Progress is told of each seal.
+// the server remembers. Progress is told of each seal. Of archived events, it proves that they were archived.
 func (db *DB) VerifyAudit(ctx context.Context, noted string, progress func(done, of int64)) (*AuditReport, error) {
-	v := &verification{db: db, q: db.read.WithContext(ctx), report: &AuditReport{}, noted: map[string]bool{}, ages: noted == ""}
+	return db.VerifyAuditAndFiles(ctx, noted, "", progress)
+}
+
+// VerifyAuditAndFiles does what VerifyAudit does, and proves archived events from their files in a folder.
+func (db *DB) VerifyAuditAndFiles(ctx context.Context, noted, dir string, progress func(done, of int64)) (*AuditReport, error) {
+	v := db.newVerification(ctx, dir)
+	v.ages, v.since = noted == "", noted
 	remembered, err := readEnd(db.end.file)
 	if err != nil {
 		return nil, err
@@ -52,162 +73,148 @@ func (db *DB) VerifyAudit(ctx context.Context, noted string, progress func(done,
 			v.noted[mac] = false
 		}
 	}
-	var total int64
-	if err := v.q.Model(&Seal{}).Count(&total).Error; err != nil {
+	var rows int64
+	if err := v.q.Model(&Seal{}).Count(&rows).Error; err != nil {
 		return nil, err
 	}
-	for {
-		var s Seal
-		if err := v.q.Where("id > ?", v.last.ID).Order("id").Limit(1).Find(&s).Error; err != nil {
-			return nil, err
-		}
-		if s.ID == 0 {
-			break
-		}
-		if err := v.seal(s); err != nil {
-			return nil, err
-		}
-		progress(v.report.Seals, total)
-		v.ages = v.ages || s.MAC == noted
+	if err := v.walk(func(done int64) { progress(min(done, rows), max(rows, 1)) }); err != nil {
+		return nil, err
 	}
 	v.report.Last = v.last.MAC
 	return v.report, v.end(noted)
 }
 
-// seal verifies that a seal follows the last one, and the events that it covers.
-func (v *verification) seal(s Seal) error {
-	if s.MAC != v.db.chain(v.last.MAC, s) {
-		return fmt.Errorf("seal %d, made at %s, was changed, or the one before it was removed (or AUDIT_KEY is another)", s.ID, s.At.Format(time.RFC3339))
-	}
-	macs, err := hex.DecodeString(s.RowMACs)
-	if err != nil || len(macs) != macSize*len(s.EventIDs) {
-		return fmt.Errorf("seal %d was changed", s.ID)
-	}
-	var found []Event
-	if err := v.q.Where("id IN ?", []int64(s.EventIDs)).Find(&found).Error; err != nil { // at most sealBatch
+// walk goes along the chain.
+func (v *verification) walk(progress func(done int64)) error {
+	if err := v.start(); err != nil {
 		return err
 	}
-	events := map[int64]Event{}
+	for done := v.report.Unproved + 1; ; done++ {
+		var s Seal
+		if err := v.q.Where("id > ?", v.last.ID).Order("id").Limit(1).Find(&s).Error; err != nil || s.ID == 0 {
+			return err
+		}
+		if err := v.row(s); err != nil {
+			return err
+		}
+		progress(done)
+	}
+}
+
+// row verifies the seals that a row stands for, mostly one, and the events that they cover.
+func (v *verification) row(s Seal) error {
+	if !v.key.made(v.last.MAC, s) {
+		return changedSeal(s)
+	}
+	seals, marks, err := s.unpack()
+	if err != nil {
+		return err
+	}
+	events, between, err := v.eventsOf(seals)
+	if err != nil {
+		return err
+	}
+	for _, one := range seals {
+		known, size := marks, markSize
+		if one.RowMACs != "" {
+			if known, err = hex.DecodeString(one.RowMACs); err != nil {
+				return changedSeal(s)
+			}
+			size = macSize
+		}
+		if len(known) < size*len(one.EventIDs) {
+			return changedSeal(s)
+		}
+		known, marks = known[:size*len(one.EventIDs)], known[size*len(one.EventIDs):]
+		if one.ID <= v.last.ID { // which was verified before others packed it
+			continue
+		}
+		if between, err = v.seal(one, events, known, between); err != nil {
+			return err
+		}
+	}
+	if v.last.MAC != s.MAC { // of seals that were packed
+		return changedSeal(s)
+	}
+	return nil
+}
+
+func changedSeal(s Seal) error {
+	return fmt.Errorf("seal %d, made at %s, was changed, or the one before it was removed", s.ID, s.At.Format(time.RFC3339))
+}
+
+// eventsOf finds the events of the seals in a row, and the ids that the database has in their range, in their order.
+func (v *verification) eventsOf(seals []Seal) (events map[int64]Event, between []int64, err error) {
+	var ids []int64
+	for _, s := range seals {
+		ids = append(ids, s.EventIDs...)
+	}
+	var found []Event
+	if err := v.q.Where("id IN ?", ids).Find(&found).Error; err != nil { // at most sealBatch
+		return nil, nil, err
+	}
+	events = map[int64]Event{}
 	for _, e := range found {
 		events[e.ID] = e
 	}
-	h := v.db.newMAC()
+	return events, between, v.q.Model(&Event{}).Where("id > ? AND id <= ?", v.last.LastID, seals[len(seals)-1].LastID).Order("id").Pluck("id", &between).Error
+}
+
+// seal verifies the events that a seal covers, and goes on from it. Known is what is known of the HMAC of each. It returns
+// the ids that are for later seals.
+func (v *verification) seal(s Seal, events map[int64]Event, known []byte, between []int64) ([]int64, error) {
+	h, macs := v.key.newMAC(), []byte{}
 	for i, id := range s.EventIDs {
-		e, there := events[id]
-		if !there {
-			return fmt.Errorf("event %d was removed", id)
+		size := len(known) / len(s.EventIDs)
+		mac, err := v.event(h, s, id, events, known[i*size:(i+1)*size])
+		if err != nil {
+			return nil, err
 		}
-		if !hmac.Equal(rowMAC(h, e), macs[i*macSize:(i+1)*macSize]) {
-			return fmt.Errorf("event %d was changed", id)
-		}
-		if v.ages && s.At.Sub(e.At) > muchOlder {
-			v.old = append(v.old, fmt.Sprintf("event %d is of %s, but was sealed at %s", id, e.At.Format(time.RFC3339), s.At.Format(time.RFC3339)))
+		macs = append(macs, mac...)
+	}
+	for gaps := gapsOf(s); len(between) > 0 && between[0] <= s.LastID; between = between[1:] {
+		if _, sealed := events[between[0]]; !sealed && !holds(gaps, between[0]) {
+			return nil, fmt.Errorf("event %d was put in after its time", between[0])
 		}
 	}
-	if err := v.between(s, events); err != nil {
-		return err
+	previous := v.last.MAC
+	if s.MAC == "" { // it was packed
+		s.RowMACs = hex.EncodeToString(macs)
+		s.MAC = v.key.chain(previous, s)
 	}
-	v.report.Events += int64(len(s.EventIDs))
 	v.report.Seals++
+	v.ages = v.ages || s.MAC == v.since
 	if _, wanted := v.noted[s.MAC]; wanted {
 		v.noted[s.MAC] = true
 	}
 	v.last = s
-	return nil
+	return between, v.handOver(previous, s)
 }
 
-// between looks for events that no seal knows, among those that the seal should have covered.
-func (v *verification) between(s Seal, events map[int64]Event) error {
-	var ids []int64
-	err := v.q.Model(&Event{}).Where("id > ? AND id <= ?", v.last.LastID, s.LastID).Order("id").Pluck("id", &ids).Error
-	gaps := gapsOf(s)
-	for _, id := range ids {
-		if _, sealed := events[id]; !sealed && !holds(gaps, id) {
-			return fmt.Errorf("event %d was put in after its time", id)
+// event verifies an event that a seal covers, and returns its HMAC, of which some bytes are known.
+func (v *verification) event(h hash.Hash, s Seal, id int64, events map[int64]Event, known []byte) ([]byte, error) {
+	e, there := events[id]
+	if !there {
+		mac, err := v.archived(h, s, id, known)
+		if err == nil && mac == nil {
+			err = fmt.Errorf("event %d was removed", id)
 		}
+		v.report.Archived++
+		return mac, err
 	}
-	return err
-}
-
-// end looks at what no seal covers, and at what the chain should have had in it.
-func (v *verification) end(noted string) error {
-	var all int64
-	if err := v.q.Model(&Event{}).Count(&all).Error; err != nil {
-		return err
+	mac := rowMAC(h, s.Format, e)
+	if mac == nil || !hmac.Equal(mac[:len(known)], known) {
+		return nil, fmt.Errorf("event %d was changed", id)
 	}
-	late, err := lateEvents(v.q, gapsOf(v.last))
-	if err != nil {
-		return err
+	v.report.Events++
+	if e.Action == ActionArchive {
+		v.archives.told[e.Changes.to("mac")] = v.key.id
 	}
-	newer := func() *gorm.DB { return v.q.Model(&Event{}).Where("id > ?", v.last.LastID) }
-	if err := newer().Count(&v.report.Unsealed).Error; err != nil {
-		return err
+	if v.ages && s.At.Sub(e.At) > muchOlder && e.At.After(v.report.Anew) {
+		v.old = append(v.old, fmt.Sprintf("event %d is of %s, but was sealed at %s", id, e.At.Format(time.RFC3339), s.At.Format(time.RFC3339)))
 	}
-	v.report.Unsealed += int64(len(late))
-	if extra := all - v.report.Unsealed - v.report.Events; extra > 0 {
-		return fmt.Errorf("%d events were put in after their time", extra)
+	if v.each == nil {
+		return mac, nil
 	}
-	for mac, found := range v.noted {
-		if !found && mac == noted {
-			return fmt.Errorf("the seal %s is not part of the chain: its end was cut off, or all of it replaced", mac)
-		}
-		if !found {
-			return fmt.Errorf("the newest seal that the server remembers in %s is not part of the chain: its end was cut off, or all of it replaced", v.db.end.file)
-		}
-	}
-	var oldest []Event
-	if err := newer().Order("at").Limit(1).Find(&oldest).Error; err != nil {
-		return err
-	}
-	for _, e := range append(late, oldest...) {
-		if now().Sub(e.At) > sealedWithin {
-			v.old = append(v.old, fmt.Sprintf("event %d of %s is not sealed yet (does a server run?)", e.ID, e.At.Format(time.RFC3339)))
-		}
-	}
-	if len(v.old) > 0 {
-		return &AuditDoubtsError{v.old}
-	}
-	return nil
-}
-
-// AuditDoubtsError is the error of a chain that holds, with events that are older than they should be.
-type AuditDoubtsError struct{ Events []string }
-
-func (d *AuditDoubtsError) Error() string {
-	shown := d.Events[:min(len(d.Events), 10)]
-	return fmt.Sprintf("%d events are older than they should be:\n  %s", len(d.Events), strings.Join(shown, "\n  "))
-}
-
-// appendOnly makes the database itself refuse to change or remove events and seals. A holder of the database can
-// lift that; the seals show it.
-func appendOnly(g *gorm.DB) error {
-	for _, table := range []string{"events", "seals"} {
-		if g.Name() == "postgres" {
-			var there int64
-			err := g.Raw("SELECT count(*) FROM pg_trigger WHERE tgname = ? AND tgrelid = to_regclass(?)", table+"_append_only", table).Scan(&there).Error
-			if err != nil {
-				return err
-			}
-			if there > 0 {
-				continue
-			}
-			err = errors.Join(
-				g.Exec(`CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS
-					$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$`).Error,
-				g.Exec("CREATE TRIGGER "+table+"_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON "+table+
-					" FOR EACH STATEMENT EXECUTE FUNCTION append_only()").Error)
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		for _, change := range []string{"UPDATE", "DELETE"} {
-			err := g.Exec("CREATE TRIGGER IF NOT EXISTS " + table + "_no_" + strings.ToLower(change) + " BEFORE " + change +
-				" ON " + table + " BEGIN SELECT RAISE(ABORT, '" + table + " is append-only'); END").Error
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return mac, v.each(e, mac)
 }

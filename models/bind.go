@@ -2,8 +2,10 @@ package models
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -48,6 +50,8 @@ func newValidator() *validator.Validate {
 		"born":     born,
 		"phone":    regexp.MustCompile(`^[0-9 +\-().x/]*$`).MatchString,
 		"visible":  visible,
+		"shown":    shown,
+		"uri":      uriLike.MatchString,
 		"username": func(s string) bool { return visible(s) && usernameLetters.MatchString(s) },
 	} {
 		err := v.RegisterValidation(tag, func(fl validator.FieldLevel) bool { return ok(fl.Field().String()) })
@@ -74,10 +78,37 @@ func Validate(in any) apierror.Fields {
 	var failed validator.ValidationErrors
 	if errors.As(validate.Struct(in), &failed) {
 		for _, f := range failed {
-			errs.Add(f.Field(), sentence(f))
+			field, entry := placeOf(f)
+			errs.Add(field, entry+sentence(f))
 		}
 	}
 	return errs
+}
+
+// inList finds the list, the entry and the field that a fault within a list is of.
+var inList = regexp.MustCompile(`(\w+)\[(\d+)\]\.(\w+)$`)
+
+// placeOf is the field that is wrong, and if that is a list, which of its entries is, counted from 1.
+func placeOf(f validator.FieldError) (field, entry string) {
+	at := inList.FindStringSubmatch(f.Namespace())
+	if at == nil {
+		return f.Field(), ""
+	}
+	n, _ := strconv.Atoi(at[2])
+	return at[1], fmt.Sprintf("Entry %d: %s: ", n+1, at[3])
+}
+
+// sentences are what is wrong by the tags that need no more to say it.
+var sentences = map[string]string{
+	"email":    "Enter a valid email address.",
+	"visible":  "Enter a valid email address.",
+	"day":      "Date has wrong format. Use one of these formats instead: YYYY-MM-DD.",
+	"born":     "Ensure this date is not before 1900-01-01 and not in the future.",
+	"phone":    "Enter a valid phone number: digits, spaces and + - ( ) . x / only.",
+	"shown":    "Invisible characters are not allowed.",
+	"uri":      "Enter a URI, such as urn:clinic:file.",
+	"unique":   "The same entry is given twice.",
+	"username": "Enter a valid username: letters, digits and . + - _ only.",
 }
 
 func sentence(f validator.FieldError) string {
@@ -92,6 +123,9 @@ func sentence(f validator.FieldError) string {
 		if isText {
 			return "Ensure this field has no more than " + f.Param() + " characters."
 		}
+		if f.Kind() == reflect.Slice {
+			return "Ensure this field has no more than " + f.Param() + " entries."
+		}
 		return "Ensure this value is less than or equal to " + f.Param() + "."
 	case "min":
 		if isText {
@@ -100,16 +134,9 @@ func sentence(f validator.FieldError) string {
 		return "Ensure this value is greater than or equal to " + f.Param() + "."
 	case "oneof":
 		return "Not a valid choice. Use one of: " + strings.ReplaceAll(f.Param(), " ", ", ") + "."
-	case "email", "visible":
-		return "Enter a valid email address."
-	case "day":
-		return "Date has wrong format. Use one of these formats instead: YYYY-MM-DD."
-	case "born":
-		return "Ensure this date is not before 1900-01-01 and not in the future."
-	case "phone":
-		return "Enter a valid phone number: digits, spaces and + - ( ) . x / only."
-	case "username":
-		return "Enter a valid username: letters, digits and . + - _ only."
+	}
+	if says, ok := sentences[f.Tag()]; ok {
+		return says
 	}
 	return "Invalid value."
 }

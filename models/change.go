@@ -17,6 +17,7 @@ type record[T any] interface {
 	subject
 	ETag() string
 	changeableBy(by Actor) bool // whether an actor who sees the row may change it
+	deletableBy(by Actor) bool
 	deleted() bool
 	changed(at time.Time)  // makes it the next version
 	version() int64        // of what is stored
@@ -66,6 +67,9 @@ func change[T any, R record[T]](ctx context.Context, db *DB, by Actor, write wri
 			return err
 		}
 		if changes = diff(&before, *row); changes == "" {
+			if tx.alone { // a transaction ends only after what it has read is safe, too; see replication.go
+				return fastgorm.ErrNeedsTransaction
+			}
 			return nil
 		}
 		row.changed(tx.Now)
@@ -95,23 +99,35 @@ func lockRow[T any, R record[T]](tx *Tx, action string, id int64, visible scope)
 	return row, tx.By.checkIfMatch(row.ETag())
 }
 
-// remove is how a client deletes a row: it is hidden, together with whatever rest hides. Nothing is ever erased. Rest may
+// remove is how a client deletes a row: it is hidden, together with whatever rest hides. Only ErasePatient erases. Rest may
 // still refuse.
-func remove[T any, R record[T]](ctx context.Context, db *DB, by Actor, id int64, visible scope, rest func(*Tx, Subject) error) error {
+func remove[T any, R record[T]](ctx context.Context, db *DB, by Actor, id int64, visible scope, rest ...func(*Tx, Subject) error) error {
 	return db.Write(ctx, by, func(tx *Tx) error {
 		row, err := lockRow[T, R](tx, ActionDelete, id, visible)
 		if err != nil {
 			return err
 		}
+		if !row.deletableBy(by) {
+			return apierror.ErrForbidden
+		}
 		if err := tx.Clauses(tx.event(ActionDelete, row, noChanges)).Delete(row).Error; err != nil {
 			return err
 		}
-		return rest(tx, row.subject())
+		return do(tx, row.subject(), rest)
 	})
 }
 
+func do(tx *Tx, about Subject, rest []func(*Tx, Subject) error) error {
+	for _, step := range rest {
+		if err := step(tx, about); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // restore undoes remove, for staff. Rest brings back what went with the row.
-func restore[T any, R record[T]](ctx context.Context, db *DB, by Actor, id int64, rest func(*Tx, Subject) error) (R, error) {
+func restore[T any, R record[T]](ctx context.Context, db *DB, by Actor, id int64, rest ...func(*Tx, Subject) error) (R, error) {
 	if !by.IsStaff {
 		return nil, apierror.ErrForbidden
 	}
@@ -128,7 +144,7 @@ func restore[T any, R record[T]](ctx context.Context, db *DB, by Actor, id int64
 		if back.Error != nil {
 			return apierror.ConflictIfDuplicate(back.Error, row.whenDuplicate())
 		}
-		return rest(tx, row.subject())
+		return do(tx, row.subject(), append(rest, (*Tx).mustHavePatient))
 	})
 	if err == nil && !restored {
 		err = db.auditRead(by, row)

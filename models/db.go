@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,7 +24,6 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
-	"healthcare/apierror"
 	"healthcare/config"
 	"healthcare/fastgorm"
 	"healthcare/listing"
@@ -33,6 +33,7 @@ import (
 // (its pool has one connection) and any number of readers; on PostgreSQL both are the same pool.
 type DB struct {
 	read, write fastgorm.Pool
+	probe       *sql.DB         // one connection that no request takes, see Ready
 	group       *fastgorm.Group // of the transactions on SQLite; nil on PostgreSQL
 	turns       *listing.Turns  // of the searches
 	file        *openFile       // SQLite's; nil on PostgreSQL
@@ -41,22 +42,36 @@ type DB struct {
 	refreshTTL   time.Duration
 	refreshGrace time.Duration
 	refreshKey   []byte // derives the successor of a refresh token
-	auditKey     []byte // seals the audit trail
+	cfg          *config.Config
+	auditKeys    []auditKey // the one that seals the audit trail, and the former ones
 	end          *auditEnd
 	cursors      cipher.AEAD
 	recorder     *recorder
+	mails        *mails        // nil without SMTP_URL
+	imports      chan struct{} // wakes KeepImported
 	revocations  atomic.Int64
+	oldTexts     atomic.Bool // some search texts may be those of an earlier version, see migrate_texts.go
 }
 
 // Open connects to the configured database and brings its tables up to date. It is safe to call from several
-// instances at once.
+// instances at once. The error is an AuditKeyError if the audit trail is sealed with another key than is configured.
 func Open(ctx context.Context, cfg *config.Config) (*DB, error) {
-	db := &DB{passwords: newPasswords(cfg), refreshTTL: cfg.RefreshTokenTTL, refreshGrace: cfg.RefreshGrace}
-	var err error
-	if db.refreshKey, err = hkdf.Key(sha256.New, []byte(cfg.JWTSecret), nil, "refresh tokens", sha256.Size); err != nil {
+	db, err := openAnyKey(ctx, cfg)
+	if err != nil {
 		return nil, err
 	}
-	if db.auditKey, err = auditKey(cfg); err != nil {
+	if err := db.checkKey(ctx); err != nil {
+		_ = db.Close() // which can seal nothing either
+		return nil, err
+	}
+	return db, nil
+}
+
+// openAnyKey is Open for whoever looks at the audit trail's key itself.
+func openAnyKey(ctx context.Context, cfg *config.Config) (*DB, error) {
+	db := &DB{cfg: cfg, passwords: newPasswords(cfg), refreshTTL: cfg.RefreshTokenTTL, refreshGrace: cfg.RefreshGrace, imports: make(chan struct{}, 1)}
+	var err error
+	if db.refreshKey, err = hkdf.Key(sha256.New, []byte(cfg.JWTSecret), nil, "refresh tokens", sha256.Size); err != nil {
 		return nil, err
 	}
 	cursorKey, err := hkdf.Key(sha256.New, []byte(cfg.JWTSecret), nil, "cursors", sha256.Size)
@@ -74,30 +89,42 @@ func Open(ctx context.Context, cfg *config.Config) (*DB, error) {
 	} else {
 		err = db.openSQLite(ctx, cfg)
 	}
+	if err == nil {
+		err = db.scopeIdentifiers(ctx)
+	}
+	if err == nil {
+		err = db.loadKeys(db.read.WithContext(ctx))
+	}
+	if err == nil {
+		_, err = db.lookForOldTexts(ctx)
+	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	db.recorder = newRecorder(db.storeEvents)
+	if cfg.SMTP.Host != "" {
+		db.mails = newMails(cfg)
+	}
 	return db, nil
 }
 
-// auditKey is AUDIT_KEY, or derived from the secret that signs the tokens.
-func auditKey(cfg *config.Config) ([]byte, error) {
-	secret := cfg.AuditKey
-	if secret == "" {
-		secret = cfg.JWTSecret
-	}
-	return hkdf.Key(sha256.New, []byte(secret), nil, "audit trail", sha256.Size)
-}
+// closeLimit is how long Close may take to store and seal.
+const closeLimit = 5 * time.Second
 
 // Close stores and seals what is still to be audited, and ends every connection.
 func (db *DB) Close() error {
 	var err error
+	if db.mails != nil {
+		db.mails.close()
+	}
 	if db.recorder != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 		defer cancel()
 		if err = db.recorder.close(ctx); err == nil {
 			err = db.SealAll(ctx)
+		}
+		if errors.As(err, new(*AuditKeyError)) { // the events are stored, and whoever has the key seals them
+			err = nil
 		}
 	}
 	for _, g := range []fastgorm.Pool{db.read, db.write} {
@@ -107,15 +134,10 @@ func (db *DB) Close() error {
 			}
 		}
 	}
-	return errors.Join(err, db.file.close())
-}
-
-// Ping tells whether the database answers, and is still the one that was opened.
-func (db *DB) Ping(ctx context.Context) error {
-	if err := db.file.check(); err != nil {
-		return err
+	if db.probe != nil {
+		err = errors.Join(err, db.probe.Close())
 	}
-	return apierror.FromDatabase(db.read.WithContext(ctx).Exec("SELECT 1").Error)
+	return errors.Join(err, db.file.close())
 }
 
 // PostgresConfig reads DATABASE_URL.
@@ -130,6 +152,7 @@ func PostgresConfig(address string) (*pgx.ConnConfig, error) {
 	if pc.RuntimeParams["application_name"] == "" {
 		pc.RuntimeParams["application_name"] = "healthcare"
 	}
+	needsPrimary(pc, address)
 	return pc, nil
 }
 
@@ -142,6 +165,7 @@ func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
 	pc.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: time.Second}
 	}
+	noteUnsafeCommits(pc)
 	pool := stdlib.OpenDB(*pc, stdlib.OptionAfterConnect(utcTimes))
 	pool.SetMaxOpenConns(cfg.MaxConns)
 	pool.SetMaxIdleConns(cfg.MaxIdle)
@@ -150,8 +174,10 @@ func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
 		return errors.Join(fmt.Errorf("PostgreSQL cannot be reached: %w", err), pool.Close())
 	}
 	db.write = db.read
+	db.probe = stdlib.OpenDB(*pc)
+	limitProbe(db.probe)
 	db.turns = listing.NewTurns(cfg.MaxConns)
-	return migratePostgres(ctx, db.write.DB)
+	return migratePostgres(ctx, db.write.DB, cfg)
 }
 
 // utcTimes makes a connection read timestamps in UTC, whatever the machine's time zone is.
@@ -202,6 +228,8 @@ func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
 	if db.read, err = openGORM(&sqlite.Dialector{Conn: openInterruptible(sqliteDSN(path, wait, sqliteReader))}, cfg); err != nil {
 		return err
 	}
+	db.probe = openInterruptible(sqliteDSN(path, wait, sqliteReader))
+	limitProbe(db.probe)
 	limitPool(db.write, 1)
 	db.group = fastgorm.NewGroup(db.write.DB)
 	readers := min(cfg.MaxConns, max(4, runtime.NumCPU()))

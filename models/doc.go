@@ -4,12 +4,21 @@
 // doctor.go, mapping.go and user.go are alike.
 //
 //	patient.go, doctor.go, mapping.go, assign.go   the clinic's records and who treats whom
+//	identifier.go                                  the numbers by which patients are known
+//	match.go, score.go                             who may be a patient already
+//	merge.go, merge_moves.go                       one patient of two, and two again
 //	user.go, staff.go, actor.go                    accounts, and who asks
 //	login.go, password.go, session.go              how one signs in
+//	invitation.go, forgot.go, mail.go              accounts that staff open, forgotten passwords, mails
 //	write.go, change.go                            how anything is changed: one transaction, one event, one answer
+//	belongs.go                                     what belongs to a patient, and how it is read
+//	import*.go                                     files that become records
 //	history.go, audit_*.go                         what was done: histories, the audit trail and its seals
+//	erase*.go                                      erasing a patient for good
 //	bind.go, text.go, etag.go, idempotency.go      what a client may send, and the form of names
-//	db.go, file.go, migrate*.go, cleanup.go        the database itself
+//	search.go                                      what a search looks into, and how it is read
+//	db.go, file.go, found.go, migrate*.go,
+//	cleanup.go                                     the database itself
 //
 // Queries are GORM chains, as GORM's guides teach them: db.read for reading, tx within Write for changing. Deleted rows
 // are hidden from them (gorm.DeletedAt). What makes them fast is a GORM plugin, package fastgorm, of which nothing needs
@@ -18,13 +27,16 @@
 // # What GORM has no words for
 //
 // No query goes past GORM's API, but these are text, given to its Raw and Exec (5 of some 60 queries). So is DDL that its
-// migrator cannot say: triggers, partial and text indexes, in migrate*.go, audit_seal.go and audit_verify.go.
+// migrator cannot say: triggers, partial and text indexes, in migrate*.go, audit_seal.go and audit_append_only.go.
 //
 //	where            what                    why                                              what it costs
 //	write.go         Exec("ROLLBACK")        a failed COMMIT leaves SQLite's one writing      one statement after an error
 //	                                         connection in a transaction
 //	write.go         advisory lock           one login of an account at a time                one round trip
 //	audit_seal.go    advisory lock           one instance at a time seals                     one round trip a second
+//	audit_append_…   set_config, triggers    what is append-only, lifted for one transaction  one statement or five, for packing
+//	                                                                                          and erasing only
+//	erase_files.go   VACUUM and its like     bytes that were erased leave the files           an erasure's time
 //	audit_gap.go     pg_snapshot, LATERAL    which transactions have ended; events in gaps    two round trips a second,
 //	                                                                                          while there are gaps
 //

@@ -49,7 +49,7 @@ var doctorList = listing.List{
 	Table:       "doctors",
 	Columns:     listing.Columns[Doctor](),
 	Search:      "doctors.search_text",
-	Fold:        Fold,
+	Read:        asWords,
 	SearchIndex: "doctors_search",
 	Deletable:   true,
 	Newest:      "doctors.created_at",
@@ -75,14 +75,12 @@ func (d *Doctor) BeforeSave(*gorm.DB) error {
 
 // Doctors lists the directory.
 func (db *DB) Doctors(ctx context.Context, by Actor, values url.Values) (*listing.Page[Doctor], error) {
-	return listing.Find[Doctor](db.read.WithContext(ctx), doctorList, values, db.client(by))
+	return list[Doctor](ctx, db, by, doctorList, values, everything)
 }
 
 // Doctor finds one doctor.
-func (db *DB) Doctor(ctx context.Context, _ Actor, id int64) (*Doctor, error) {
-	var d Doctor
-	err := db.read.WithContext(ctx).Take(&d, id).Error
-	return &d, apierror.FromDatabase(err)
+func (db *DB) Doctor(ctx context.Context, by Actor, id int64) (*Doctor, error) {
+	return read[Doctor](ctx, db, by, id, everything)
 }
 
 // CreateDoctor adds a doctor to the directory.
@@ -124,7 +122,7 @@ func (db *DB) DeleteDoctor(ctx context.Context, by Actor, id int64) error {
 				return &apierror.Error{Code: apierror.Conflict, Detail: "This doctor is assigned to patients of other accounts. Only staff can delete it."}
 			}
 		}
-		return tx.removeMappings(doctor)
+		return hideWith[Mapping](tx, doctor)
 	})
 }
 
@@ -155,6 +153,7 @@ func (d *Doctor) ETag() string { return ETag(d.Version) }
 // What change.go needs to know of a record.
 func (d *Doctor) subject() Subject           { return Subject{Object: objectDoctor, ID: d.ID} }
 func (d *Doctor) changeableBy(by Actor) bool { return d.CreatedBy == by.ID || by.IsStaff }
+func (d *Doctor) deletableBy(by Actor) bool  { return d.changeableBy(by) }
 func (d *Doctor) deleted() bool              { return d.DeletedAt.Valid }
 func (d *Doctor) version() int64             { return d.Version }
 func (d *Doctor) changed(at time.Time)       { d.UpdatedAt, d.Version = at, d.Version+1 }

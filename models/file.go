@@ -3,11 +3,10 @@ package models
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 
 	"healthcare/apierror"
+	"healthcare/config"
 )
 
 // openFile is the file of an SQLite database that is open. A nil one is PostgreSQL's: there is nothing to hold.
@@ -57,7 +56,7 @@ const LockSuffix = ".lock"
 // LockSuffix. It is the operating system's, so it ends with its process, however that ends. It is beside the database
 // because one on the database itself would keep SQLite from its own on BSD, macOS and network drives.
 func LockSQLite(path string, alone bool) (*os.File, error) {
-	path = linked(path)
+	path = config.Linked(path)
 	how, inUse := os.O_RDONLY, "is being restored"
 	if alone {
 		how, inUse = os.O_RDWR, "is in use: stop the server, and what else has it open"
@@ -80,21 +79,6 @@ func LockSQLite(path string, alone bool) (*os.File, error) {
 		}
 		_ = f.Close() // a restore has just removed it
 	}
-}
-
-// linked is where a path leads to by links, also if there is no file yet.
-func linked(path string) string {
-	target, err := filepath.EvalSymlinks(path)
-	if err == nil {
-		return target
-	}
-	if target, noLink := os.Readlink(path); noLink == nil && errors.Is(err, fs.ErrNotExist) {
-		if !filepath.IsAbs(target) {
-			target = filepath.Join(filepath.Dir(path), target)
-		}
-		return linked(target)
-	}
-	return path
 }
 
 func isAt(f *os.File, path string) bool {

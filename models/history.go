@@ -3,6 +3,8 @@ package models
 import (
 	"context"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -16,7 +18,14 @@ type HistoryEntry struct {
 	At      time.Time `json:"at"`
 	By      UserName  `json:"by" gorm:"embedded;embeddedPrefix:by_"`
 	Action  string    `json:"action"`
+	Object  string    `json:"object,omitempty"` // of what is neither the record itself nor an assignment
 	Changes Changes   `json:"changes"`
+	Import  int64     `json:"import,omitempty"` // by which import it was done
+	Request string    `json:"-"`
+	// Doctor is whom an assignment, or its end, was of; deleted since or not. No other entry has one.
+	Doctor *DoctorName `json:"doctor,omitempty" gorm:"embedded;embeddedPrefix:the_doctor_"`
+	// MergedFrom is the merged patient whose event it was; nothing of the record's own.
+	MergedFrom *int64 `json:"merged_from,omitempty"`
 }
 
 // UserName is an account in a history or in the audit trail.
@@ -30,22 +39,45 @@ const byColumns = "coalesce(users.id, 0) AS by_id, coalesce(users.username, '') 
 
 // The changes of one record follow one another in the order of their ids; their times are of when they began.
 var historyList = listing.List{
-	Table:     "events",
-	Columns:   "events.at, events.action, events.changes, " + byColumns,
-	Joins:     "LEFT JOIN users ON users.id = events.user_id",
+	Table: "events",
+	Columns: "events.at, events.action, events.changes, events.request_id AS request, " + byColumns +
+		", CASE WHEN events.object IN ('patient', 'doctor', 'mapping') THEN '' ELSE events.object END AS object" +
+		", coalesce(doctors.id, 0) AS the_doctor_id, coalesce(doctors.name, '') AS the_doctor_name" +
+		", coalesce(doctors.specialization, '') AS the_doctor_specialization, events.patient_id AS merged_from",
+	Joins: "LEFT JOIN users ON users.id = events.user_id" +
+		" LEFT JOIN mappings ON mappings.id = events.object_id AND events.object = '" + objectMapping + "'" +
+		" LEFT JOIN doctors ON doctors.id = mappings.doctor_id",
 	Newest:    "events.id",
 	Orderings: map[string]string{"created_at": "events.at"},
 	Short:     true,
 }
 
-// PatientHistory lists what happened to a patient and to its assignments. Staff see that of deleted ones too.
+// PatientHistory lists what happened to a patient and to its assignments, and to those who have been merged into it. Staff
+// see that of deleted ones too.
 func (db *DB) PatientHistory(ctx context.Context, by Actor, id int64, values url.Values) (*listing.Page[HistoryEntry], error) {
 	var page *listing.Page[HistoryEntry]
 	err := db.read.WithContext(ctx).Scopes(by.owns("created_by"), by.seesDeleted).Select("id").Take(&Patient{}, id).Error
 	if err == nil {
-		page, err = listing.Find[HistoryEntry](db.read.WithContext(ctx), historyList, values, db.client(by), ofPatient(id), changesOnly)
+		page, err = db.historyOf(ctx, db.client(by), id, values)
 	}
 	return page, db.audit(by.event(now(), ActionRead, Subject{Object: objectPatient, ID: id}), err)
+}
+
+func (db *DB) historyOf(ctx context.Context, client listing.Client, patient int64, values url.Values) (*listing.Page[HistoryEntry], error) {
+	all, err := allOf(db.read.WithContext(ctx), patient)
+	if err != nil {
+		return nil, err
+	}
+	page, err := db.history(ctx, client, values, among("events.patient_id", all))
+	if err != nil {
+		return nil, err
+	}
+	for i := range page.Results {
+		if e := &page.Results[i]; *e.MergedFrom == patient {
+			e.MergedFrom = nil
+		}
+	}
+	return page, nil
 }
 
 // DoctorHistory lists what happened to a doctor, for its creator and staff.
@@ -57,7 +89,25 @@ func (db *DB) DoctorHistory(ctx context.Context, by Actor, id int64, values url.
 	if !d.changeableBy(by) {
 		return nil, apierror.ErrForbidden
 	}
-	return listing.Find[HistoryEntry](db.read.WithContext(ctx), historyList, values, db.client(by), ofObject(objectDoctor, id), changesOnly)
+	return db.history(ctx, db.client(by), values, ofObject(objectDoctor, id))
+}
+
+// history lists the changes among some events.
+func (db *DB) history(ctx context.Context, client listing.Client, values url.Values, of scope) (*listing.Page[HistoryEntry], error) {
+	page, err := listing.Find[HistoryEntry](db.read.WithContext(ctx), historyList, values, client, of, changesOnly)
+	if err != nil {
+		return nil, err
+	}
+	for i := range page.Results {
+		e := &page.Results[i]
+		if id, ok := strings.CutPrefix(e.Request, importRequests); ok {
+			e.Import, _ = strconv.ParseInt(id, 10, 64)
+		}
+		if e.Doctor.ID == 0 {
+			e.Doctor = nil
+		}
+	}
+	return page, nil
 }
 
 // seesDeleted is the scope by which staff find deleted rows too.
@@ -70,12 +120,23 @@ func (a Actor) seesDeleted(q *gorm.DB) *gorm.DB {
 
 // changesOnly is the scope of the events that make up a history.
 func changesOnly(q *gorm.DB) *gorm.DB {
-	return q.Where("events.outcome = '" + outcomeOK + "' AND events.action NOT IN ('" + ActionRead + "', '" + ActionList + "')")
+	return q.Where("events.outcome = '" + outcomeOK + "' AND events.action NOT IN ('" + ActionRead + "', '" + ActionList + "', '" + ActionExport + "')")
 }
 
 // ofPatient is the scope of a patient's events.
 func ofPatient(id int64) scope {
 	return func(q *gorm.DB) *gorm.DB { return q.Where("events.patient_id = ?", id) }
+}
+
+// among is the scope of the rows of which a column has one of these ids. A list needs a "?" for each.
+func among(column string, ids []int64) scope {
+	values := make([]any, len(ids))
+	for i, id := range ids {
+		values[i] = id
+	}
+	return func(q *gorm.DB) *gorm.DB {
+		return q.Where(column+" IN (?"+strings.Repeat(", ?", len(ids)-1)+")", values...)
+	}
 }
 
 // ofObject is the scope of the events of one object that is no patient. It says so, because the index leaves patients out.
@@ -95,6 +156,6 @@ func assignedAt(day string) (scope, error) {
 	end := start.Add(24*time.Hour - time.Microsecond)
 	return func(q *gorm.DB) *gorm.DB {
 		return q.Where("(SELECT action FROM events WHERE events.object_id = mappings.id AND events.object = 'mapping' AND events.object <> 'patient'"+
-			" AND outcome = ? AND at <= ? ORDER BY id DESC LIMIT 1) = ?", outcomeOK, end, ActionAssign)
+			" AND outcome = ? AND at <= ? AND action IN (?, ?) ORDER BY id DESC LIMIT 1) = ?", outcomeOK, end, ActionAssign, ActionUnassign, ActionAssign)
 	}, nil
 }

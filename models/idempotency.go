@@ -2,6 +2,8 @@ package models
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 
 	"gorm.io/gorm/clause"
@@ -77,4 +79,29 @@ func replay[T any](retry *Retry, err error, key *IdempotencyKey) (*T, error) {
 	retry.Replayed = true
 	made := new(T)
 	return made, json.Unmarshal([]byte(key.Answer), made)
+}
+
+// forgetAnswers removes the answers that hold a patient who is erased, or what belonged to it.
+func (tx *Tx) forgetAnswers(patient int64) error {
+	var keys []IdempotencyKey
+	id := fmt.Sprintf(`%%id":%d`, patient)
+	if err := tx.Where("answer LIKE ? OR answer LIKE ?", id+",%", id+"}%").Find(&keys).Error; err != nil {
+		return err
+	}
+	for _, k := range keys {
+		var about struct {
+			ID        int64 `json:"id"`
+			PatientID int64 `json:"patient_id"`
+		}
+		if err := json.Unmarshal([]byte(k.Answer), &about); err != nil {
+			return err
+		}
+		if about.PatientID != patient && (about.ID != patient || !strings.Contains(k.Route, "/patients")) {
+			continue
+		}
+		if err := tx.Delete(&k).Error; err != nil {
+			return err
+		}
+	}
+	return nil
 }

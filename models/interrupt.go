@@ -8,7 +8,7 @@ import (
 	"reflect"
 	"time"
 
-	gosqlite "github.com/glebarez/go-sqlite"
+	"github.com/glebarez/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -20,7 +20,17 @@ func openInterruptible(dsn string) *sql.DB { return sql.OpenDB(interruptible(dsn
 type interruptible string
 
 // Driver is the driver of the connections.
-func (interruptible) Driver() driver.Driver { return &gosqlite.Driver{} }
+func (interruptible) Driver() driver.Driver { return sqliteDriver }
+
+// sqliteDriver is the driver that has the functions which this program adds to SQLite's.
+var sqliteDriver = func() driver.Driver {
+	pool, err := sql.Open(sqlite.DriverName, "")
+	if err != nil { // the driver registers itself
+		panic(err)
+	}
+	defer func() { _ = pool.Close() }()
+	return pool.Driver()
+}()
 
 // Connect opens a connection.
 func (dsn interruptible) Connect(context.Context) (driver.Conn, error) {

@@ -235,6 +235,10 @@ func (db *DB) checkCurrentPassword(ctx context.Context, by Actor, password strin
 	return u, err
 }
 
+// setPassword also ends the tokens with which another password could be chosen.
 func (tx *Tx) setPassword(user int64, hash string) error {
+	if err := tx.endInvitations("user_id = ?", user); err != nil {
+		return err
+	}
 	return tx.Model(&User{ID: user}).UpdateColumns(map[string]any{"password_hash": hash, "updated_at": tx.Now}).Error
 }

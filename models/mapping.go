@@ -3,7 +3,6 @@ package models
 import (
 	"context"
 	"net/url"
-	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -37,10 +36,10 @@ type Mapping struct {
 	Assigner *User    `json:"-" gorm:"foreignKey:AssignedBy;constraint:OnUpdate:RESTRICT,OnDelete:RESTRICT"`
 }
 
-// MappingFields is what a client writes.
+// MappingFields is what a client writes. By the name in `alias` it is understood too.
 type MappingFields struct {
-	PatientID int64 `json:"patient_id" gorm:"not null;uniqueIndex:mappings_pair,priority:1,where:deleted_at IS NULL" validate:"required"`
-	DoctorID  int64 `json:"doctor_id" gorm:"not null;uniqueIndex:mappings_pair,priority:2;index:mappings_doctor,where:deleted_at IS NULL" validate:"required"`
+	PatientID int64 `json:"patient_id" alias:"patient" gorm:"not null;uniqueIndex:mappings_pair,priority:1,where:deleted_at IS NULL" validate:"required"`
+	DoctorID  int64 `json:"doctor_id" alias:"doctor" gorm:"not null;uniqueIndex:mappings_pair,priority:2;index:mappings_doctor,where:deleted_at IS NULL" validate:"required"`
 }
 
 // Assignment is a mapping as clients see it, with the names of both sides.
@@ -94,7 +93,7 @@ var assignedDoctorList = listing.List{
 	Columns: doctorList.Columns + ", mappings.id AS mapping_id, mappings.created_at AS assigned_at",
 	Joins:   "JOIN doctors ON doctors.id = mappings.doctor_id",
 	Search:  doctorList.Search,
-	Fold:    Fold,
+	Read:    asWords,
 	Newest:  "mappings.created_at",
 	Orderings: map[string]string{
 		"name": "doctors.name_key", "created_at": "doctors.created_at", "updated_at": "doctors.updated_at",
@@ -105,19 +104,9 @@ var assignedDoctorList = listing.List{
 	Short:       true,
 }
 
-// Mappings lists the assignments of the actor's patients; all of them for staff.
+// Mappings lists the assignments of the patients that the actor may see.
 func (db *DB) Mappings(ctx context.Context, by Actor, values url.Values) (*listing.Page[Assignment], error) {
-	page, err := listing.Find[Assignment](db.read.WithContext(ctx), mappingList, values, db.client(by), by.owns("mappings.owner_id"))
-	if err != nil {
-		return nil, err
-	}
-	shown := IDs{}
-	for _, a := range page.Results {
-		if !slices.Contains(shown, a.PatientID) {
-			shown = append(shown, a.PatientID)
-		}
-	}
-	return page, db.auditList(by, objectMapping, shown)
+	return list[Assignment](ctx, db, by, mappingList, values, by.owns("mappings.owner_id"))
 }
 
 // DoctorsOf lists the doctors assigned to one patient that the actor may see: now, or with ?as_of= at the end of a day
@@ -128,21 +117,24 @@ func (db *DB) DoctorsOf(ctx context.Context, by Actor, patient int64, values url
 }
 
 func (db *DB) doctorsOf(ctx context.Context, by Actor, patient int64, values url.Values) (*listing.Page[AssignedDoctor], error) {
-	list, when := assignedDoctorList, everything
+	list, owned, when, patients := assignedDoctorList, by.owns("mappings.owner_id"), everything, []int64{patient}
 	day := values.Get("as_of")
 	if day != "" {
 		var err error
 		if when, err = assignedAt(day); err != nil {
 			return nil, err
 		}
-		list.Deletable = false // what has been removed since counts too
+		// What has been removed since counts too, and so do those who were merged into this one, whoever owned them.
+		list.Deletable, owned = false, everything
+		if patients, err = allOf(db.read.WithContext(ctx), patient); err != nil {
+			return nil, err
+		}
 	}
-	ofPatient := func(q *gorm.DB) *gorm.DB { return q.Where("mappings.patient_id = ?", patient) }
-	page, err := listing.Find[AssignedDoctor](db.read.WithContext(ctx), list, values, db.client(by), by.owns("mappings.owner_id"), ofPatient, when)
+	page, err := listing.Find[AssignedDoctor](db.read.WithContext(ctx), list, values, db.client(by), owned, among("mappings.patient_id", patients), when)
 	if err == nil && len(page.Results) > 0 && day == "" {
 		return page, nil
 	}
-	// No doctors, or former ones: is there such a patient that the actor may see?
+	// No doctors, or those of a day: is there such a patient that the actor may see?
 	found := db.read.WithContext(ctx).Scopes(by.owns("created_by")).Select("id").Take(&Patient{}, patient)
 	if found.Error != nil {
 		return nil, found.Error

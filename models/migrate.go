@@ -18,12 +18,22 @@ import (
 const migrationLock = 0x636c696e6963 // "clinic"
 
 // Tables are all models, each after those it refers to.
-var Tables = []any{&User{}, &Session{}, &RefreshToken{}, &LoginFailure{}, &Patient{}, &Doctor{}, &Mapping{}, &Event{}, &Seal{}, &IdempotencyKey{}}
+var Tables = []any{
+	&User{}, &Session{}, &RefreshToken{}, &LoginFailure{}, &Invitation{},
+	&Patient{}, &PatientIdentifier{}, &Doctor{}, &Mapping{}, &MovedRow{}, &Import{}, &ImportRow{}, &ImportedRow{},
+	&Event{}, &Seal{}, &Archive{}, &IdempotencyKey{},
+}
 
 // replaced are indexes of earlier versions that others do the work of now.
-var replaced = []string{"patients_owner_created", "patients_created", "doctors_created", "mappings_owner_created", "mappings_created", "events_object", "doctors_license"}
+var replaced = []string{
+	"patients_owner_created", "patients_created", "doctors_created", "mappings_owner_created", "mappings_created", "events_object", "doctors_license",
+	"seals_at",
+}
 
-func migratePostgres(ctx context.Context, g *gorm.DB) error {
+func migratePostgres(ctx context.Context, g *gorm.DB, cfg *config.Config) error {
+	if cfg.Migrated {
+		return nil
+	}
 	return g.WithContext(ctx).Connection(func(one *gorm.DB) (err error) {
 		one = one.Session(&gorm.Session{NewDB: true}) // else the error of one statement would be that of all after it
 		if err := one.Exec("SELECT pg_advisory_lock(?)", migrationLock).Error; err != nil {
@@ -37,10 +47,13 @@ func migratePostgres(ctx context.Context, g *gorm.DB) error {
 }
 
 // migrateSQLite uses a connection of its own without foreign keys: SQLite changes a table by building a new one,
-// and dropping the old one would otherwise count as deleting its rows. The references are checked afterwards.
+// and dropping the old one would otherwise count as deleting its rows. The references are checked before the commit.
 //
 // It is one transaction, so one instance at a time migrates; the end of a process ends its lock, too.
 func migrateSQLite(ctx context.Context, path string, cfg *config.Config) (err error) {
+	if cfg.Migrated {
+		return nil
+	}
 	one, err := openGORM(sqlite.Open(sqliteDSN(path, time.Second, "&_txlock=immediate")), cfg)
 	if err != nil {
 		return err
@@ -52,17 +65,19 @@ func migrateSQLite(ctx context.Context, path string, cfg *config.Config) (err er
 	pool.SetMaxOpenConns(1)
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	g := one.WithContext(ctx)
-	if err := g.Transaction(migrate); err != nil {
-		return err
-	}
-	var broken []struct{ Table string }
-	if err := g.Raw("PRAGMA foreign_key_check").Scan(&broken).Error; err != nil {
-		return err
-	}
-	if len(broken) > 0 {
-		return fmt.Errorf("migration: %d rows of %s refer to rows that do not exist", len(broken), broken[0].Table)
-	}
-	return nil
+	return g.Transaction(func(tx *gorm.DB) error {
+		if err := migrate(tx); err != nil {
+			return err
+		}
+		var broken []struct{ Table string }
+		if err := tx.Raw("PRAGMA foreign_key_check").Scan(&broken).Error; err != nil {
+			return err
+		}
+		if len(broken) > 0 {
+			return fmt.Errorf("migration: %d rows of %s refer to rows that do not exist", len(broken), broken[0].Table)
+		}
+		return nil
+	})
 }
 
 // migrationLimit is how long an instance waits for another one that migrates the same file.
@@ -86,7 +101,21 @@ func onceFree(ctx context.Context, fn func() error) error {
 	}
 }
 
+// Migrate makes the tables of a database, or brings them up to date, and their indexes and triggers. It opens nothing else:
+// an embedded database must be locked by the caller, see LockSQLite.
+func Migrate(ctx context.Context, cfg *config.Config) error {
+	if cfg.Database.Postgres == "" {
+		return onceFree(ctx, func() error { return migrateSQLite(ctx, cfg.Database.SQLite, cfg) })
+	}
+	db := &DB{cfg: cfg}
+	err := db.openPostgres(ctx, cfg)
+	return errors.Join(err, db.Close())
+}
+
 func migrate(g *gorm.DB) error {
+	if err := addFields(g); err != nil {
+		return fmt.Errorf("migration: %w", err)
+	}
 	if err := g.AutoMigrate(Tables...); err != nil {
 		return fmt.Errorf("migration: %w", err)
 	}
@@ -95,7 +124,7 @@ func migrate(g *gorm.DB) error {
 			return fmt.Errorf("migration: %w", err)
 		}
 	}
-	for _, step := range []func(*gorm.DB) error{appendOnly, storeSealsPlain, indexSearch, indexShownPatients, renewKeys} {
+	for _, step := range []func(*gorm.DB) error{appendOnly, storeSealsPlain, indexSearch, indexOldTexts, indexShownPatients, renewKeys} {
 		if err := step(g); err != nil {
 			return fmt.Errorf("migration: %w", err)
 		}

@@ -2,44 +2,52 @@ package models
 
 import (
 	"context"
+	"errors"
 	"net/url"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
 
 	"healthcare/apierror"
+	"healthcare/fastgorm"
 	"healthcare/listing"
 )
 
-// Patient is seen by the account that created it, and by staff.
+// Patient is seen by the account that created it, and by staff; by everybody where PATIENT_ACCESS is clinic.
 //
-// Indexes, all but the last of what is not deleted:
+// Indexes, all but the last two of what is not deleted:
 //
 //	patients_owner_newest   (created_by, created_at, id, search_text, deleted_at)  an account's list, and its searches
 //	patients_owner_updated  (created_by, updated_at, id)                           ?ordering=updated_at
 //	patients_owner_name     (created_by, name_key, id)                             ?ordering=name
-//	patients_newest         (created_at, id, deleted_at)                           the list of staff
+//	patients_birth          (date_of_birth, created_by)                            who may be whom, see match.go
+//	patients_newest         (created_at, id, deleted_at)                           the list of who sees all
+//	patients_by_update      (updated_at, id)                                       the same with ?ordering=updated_at
+//	patients_by_name        (name_key, id)                                         the same with ?ordering=name
 //	patients_search         (created_by, pieces of search_text)                    searches of many rows, see migrate_search.go
+//	patients_merged         (merged_into)                                          who has been merged into one, see merge.go
 //
 // DeletedAt is null in these indexes, but without it SQLite would not see that it can search and count within them.
 type Patient struct {
-	ID int64 `json:"id" gorm:"index:patients_owner_newest,priority:3;index:patients_owner_updated,priority:3;index:patients_owner_name,priority:3;index:patients_newest,priority:3"`
+	ID int64 `json:"id" gorm:"index:patients_owner_newest,priority:3;index:patients_owner_updated,priority:3;index:patients_owner_name,priority:3;index:patients_newest,priority:3;index:patients_by_update,priority:2;index:patients_by_name,priority:2"`
 	PatientFields
-	CreatedBy int64     `json:"created_by" gorm:"not null;index:patients_owner_newest,priority:1,where:deleted_at IS NULL;index:patients_owner_updated,priority:1,where:deleted_at IS NULL;index:patients_owner_name,priority:1,where:deleted_at IS NULL"`
+	CreatedBy int64     `json:"created_by" gorm:"not null;index:patients_owner_newest,priority:1,where:deleted_at IS NULL;index:patients_owner_updated,priority:1,where:deleted_at IS NULL;index:patients_owner_name,priority:1,where:deleted_at IS NULL;index:patients_birth,priority:2"`
 	CreatedAt time.Time `json:"created_at" gorm:"not null;index:patients_owner_newest,priority:2;index:patients_newest,priority:2,where:deleted_at IS NULL"`
-	UpdatedAt time.Time `json:"updated_at" gorm:"autoUpdateTime:false;not null;index:patients_owner_updated,priority:2"`
+	UpdatedAt time.Time `json:"updated_at" gorm:"autoUpdateTime:false;not null;index:patients_owner_updated,priority:2;index:patients_by_update,priority:1,where:deleted_at IS NULL"`
 	Version   int64     `json:"version" gorm:"not null;check:patients_version,version > 0"`
 
-	NameKey    Folded         `json:"-" gorm:"not null;index:patients_owner_name,priority:2"`
+	NameKey    Folded         `json:"-" gorm:"not null;index:patients_owner_name,priority:2;index:patients_by_name,priority:1,where:deleted_at IS NULL"`
 	SearchText string         `json:"-" gorm:"not null;index:patients_owner_newest,priority:4"`
 	DeletedAt  gorm.DeletedAt `json:"-" gorm:"index:patients_owner_newest,priority:5;index:patients_newest,priority:4"`
+	MergedInto *int64         `json:"-" gorm:"index:patients_merged,where:merged_into IS NOT NULL"` // who is merged is deleted, too
 	Creator    *User          `json:"-" gorm:"foreignKey:CreatedBy;constraint:OnUpdate:RESTRICT,OnDelete:RESTRICT"`
 }
 
 // PatientFields is what a client writes. Lengths are in characters; gender is FHIR's administrative gender.
 type PatientFields struct {
 	Name           string `json:"name" gorm:"not null;check:patients_name,name <> ''" validate:"required,max=255"`
-	DateOfBirth    Date   `json:"date_of_birth" gorm:"type:date" validate:"omitempty,day,born"`
+	DateOfBirth    Date   `json:"date_of_birth" gorm:"type:date;index:patients_birth,priority:1,where:deleted_at IS NULL" validate:"omitempty,day,born"`
 	Gender         string `json:"gender" gorm:"not null;check:patients_gender,gender IN ('male','female','other','unknown')" default:"unknown" validate:"oneof=male female other unknown"`
 	Phone          string `json:"phone" gorm:"not null" validate:"max=32,phone"`
 	Email          string `json:"email" gorm:"not null" validate:"omitempty,max=254,visible,email"`
@@ -47,6 +55,8 @@ type PatientFields struct {
 	BloodGroup     string `json:"blood_group" gorm:"not null;check:patients_blood_group,blood_group IN ('','A+','A-','B+','B-','AB+','AB-','O+','O-')" validate:"omitempty,oneof=A+ A- B+ B- AB+ AB- O+ O-"`
 	Allergies      string `json:"allergies" gorm:"not null" validate:"max=10000"`
 	MedicalHistory string `json:"medical_history" gorm:"not null" validate:"max=10000"`
+	// Identifiers are unique among the patients of an account that are not deleted, see PatientIdentifier.
+	Identifiers Identifiers `json:"identifiers" validate:"max=20,unique,dive"`
 }
 
 // PatientUpdate is what an update writes: staff may hand a patient over to another account.
@@ -59,7 +69,7 @@ var patientList = listing.List{
 	Table:       "patients",
 	Columns:     listing.Columns[Patient](),
 	Search:      "patients.search_text",
-	Fold:        Fold,
+	Read:        asWordsAndNumbers,
 	SearchIndex: "patients_search",
 	Deletable:   true,
 	Newest:      "patients.created_at",
@@ -76,87 +86,126 @@ var patientList = listing.List{
 // BeforeSave fills the columns that searches and orderings use. GORM calls it.
 func (p *Patient) BeforeSave(*gorm.DB) error {
 	p.NameKey = Folded(Fold(p.Name))
-	p.SearchText = searchText(p.Name, p.Phone, p.Email)
+	texts := []string{p.Name, dialled(p.Phone), p.Email, string(p.DateOfBirth)}
+	p.SearchText = searchText(append(texts, p.Identifiers.searched()...)...)
 	return nil
 }
 
-// Patients lists the actor's own patients; all of them for staff.
+// Patients lists the patients that the actor may see.
 func (db *DB) Patients(ctx context.Context, by Actor, values url.Values) (*listing.Page[Patient], error) {
-	page, err := listing.Find[Patient](db.read.WithContext(ctx), patientList, values, db.client(by), by.owns("patients.created_by"))
+	visible, err := by.finds(values)
 	if err != nil {
 		return nil, err
 	}
-	shown := make(IDs, len(page.Results))
-	for i, p := range page.Results {
-		shown[i] = p.ID
-	}
-	return page, db.auditList(by, objectPatient, shown)
+	return list[Patient](ctx, db, by, patientList, values, visible)
 }
 
-// Patient finds one patient that the actor may see.
+// finds is the scope of the patients that the actor may see and asks for by an identifier.
+func (a Actor) finds(values url.Values) (scope, error) {
+	identified, err := identifiedBy(values.Get("identifier"))
+	return func(q *gorm.DB) *gorm.DB { return identified(a.owns("patients.created_by")(q)) }, err
+}
+
+// Patient finds one patient that the actor may see. Staff are told where a merged one is.
 func (db *DB) Patient(ctx context.Context, by Actor, id int64) (*Patient, error) {
-	var p Patient
-	err := db.read.WithContext(ctx).Scopes(by.owns("created_by")).Take(&p, id).Error
-	return &p, db.audit(by.event(now(), ActionRead, Subject{Object: objectPatient, ID: id}), err)
+	p, err := read[Patient](ctx, db, by, id, by.owns("created_by"))
+	return p, db.whereItWent(ctx, by, id, err)
 }
 
 // CreatePatient stores a patient that belongs to the actor.
 func (db *DB) CreatePatient(ctx context.Context, by Actor, bind Bind[PatientFields]) (*Patient, error) {
+	var double error
+	if by.Strict {
+		double = db.refuseDouble(ctx, by, bind)
+	}
 	return create(ctx, db, by, db.WriteAlone, bind, func(tx *Tx, in PatientFields, errs apierror.Fields) (*Patient, error) {
-		if err := errs.Err(); err != nil {
-			return nil, err
+		if double != nil && len(errs) == 0 {
+			return nil, double
 		}
 		p := &Patient{PatientFields: in, CreatedBy: by.ID, CreatedAt: tx.Now, UpdatedAt: tx.Now, Version: 1}
-		return p, tx.Clauses(tx.event(ActionCreate, p, diff(nil, in))).Create(p).Error
+		if len(in.Identifiers) > 0 && tx.alone && len(errs) == 0 {
+			return nil, fastgorm.ErrNeedsTransaction
+		}
+		if err := errors.Join(tx.checkIdentifiers(p, by.ID, in.Identifiers, errs), errs.Err()); err != nil {
+			return nil, err
+		}
+		if err := tx.Clauses(tx.event(ActionCreate, p, diff(nil, in))).Create(p).Error; err != nil {
+			return nil, err
+		}
+		return p, tx.storeIdentifiers(p, nil, by.ID, in.Identifiers)
 	})
 }
 
 // UpdatePatient changes a patient that the actor may see. Staff may hand it over to another account, with its
 // assignments.
 func (db *DB) UpdatePatient(ctx context.Context, by Actor, id int64, bind Bind[PatientUpdate]) (*Patient, error) {
-	write := db.WriteAlone
-	if by.IsStaff { // whose change may be of more rows than one
-		write = db.Write
-	}
-	return change(ctx, db, by, write, id, by.owns("created_by"), func(tx *Tx, p *Patient) error {
+	return change(ctx, db, by, db.WriteAlone, id, by.owns("created_by"), func(tx *Tx, p *Patient) error {
 		in := PatientUpdate{p.PatientFields, p.CreatedBy}
 		errs := bind.Validated(&in)
 		if in.CreatedBy != p.CreatedBy {
+			if tx.alone { // what belongs to the patient is more rows
+				return fastgorm.ErrNeedsTransaction
+			}
 			if err := tx.handOver(p, in.CreatedBy, errs); err != nil {
 				return err
 			}
 		}
+		if err := tx.changeIdentifiers(p, in, errs); err != nil {
+			return err
+		}
 		p.PatientFields, p.CreatedBy = in.PatientFields, in.CreatedBy
-		return errs.Err()
+		return nil
 	})
 }
 
-// handOver gives a patient's assignments to a new owner, removed ones too.
+// changeIdentifiers gives a patient other identifiers, or another owner, among whose patients none may have them yet. It
+// returns what else is wrong with the update, too.
+func (tx *Tx) changeIdentifiers(p *Patient, in PatientUpdate, errs apierror.Fields) error {
+	if in.CreatedBy == p.CreatedBy && slices.Equal(in.Identifiers, p.Identifiers) {
+		return errs.Err()
+	}
+	if tx.alone && len(errs) == 0 {
+		return fastgorm.ErrNeedsTransaction
+	}
+	if err := errors.Join(tx.checkIdentifiers(p, in.CreatedBy, in.Identifiers, errs), errs.Err()); err != nil {
+		return err
+	}
+	return tx.storeIdentifiers(p, p.Identifiers, in.CreatedBy, in.Identifiers)
+}
+
+// handOver gives what belongs to a patient to a new owner.
 func (tx *Tx) handOver(p *Patient, owner int64, errs apierror.Fields) error {
 	err := tx.Scopes(tx.forShare).Where("is_active").Take(&User{}, owner).Error
 	if err = addIfMissing(errs, "created_by", owner, err); err != nil || len(errs) > 0 {
 		return err
 	}
-	return tx.Unscoped().Model(&Mapping{}).Where("patient_id = ?", p.ID).UpdateColumn("owner_id", owner).Error
+	return tx.handOverBelongings(p.ID, owner)
 }
 
-// DeletePatient hides a patient together with its assignments.
+// DeletePatient hides a patient together with what belongs to it, and frees its identifiers. Who sees another account's patient
+// may not delete it.
 func (db *DB) DeletePatient(ctx context.Context, by Actor, id int64) error {
-	return remove[Patient](ctx, db, by, id, by.owns("created_by"), (*Tx).removeMappings)
+	return db.removePatient(ctx, by, id, by.owns("created_by"))
 }
 
-// RestorePatient undoes a deletion, with the assignments that went with it. It is for staff.
+// removePatient hides a patient whom a scope lets through, with what belongs to it, and frees its identifiers.
+func (db *DB) removePatient(ctx context.Context, by Actor, id int64, visible scope) error {
+	return remove[Patient](ctx, db, by, id, visible, (*Tx).hideBelongings, (*Tx).freeIdentifiers)
+}
+
+// RestorePatient undoes a deletion, with what went with it, and takes the identifiers back. It is for staff.
 func (db *DB) RestorePatient(ctx context.Context, by Actor, id int64) (*Patient, error) {
-	return restore[Patient](ctx, db, by, id, (*Tx).restoreMappings)
+	return restore[Patient](ctx, db, by, id, (*Tx).mustNotBeMerged, (*Tx).restoreBelongings, (*Tx).takeIdentifiersBack)
 }
 
 // ETag is the patient's version as an entity tag.
 func (p *Patient) ETag() string { return ETag(p.Version) }
 
 // What change.go needs to know of a record.
-func (p *Patient) subject() Subject        { return Subject{Object: objectPatient, ID: p.ID} }
-func (p *Patient) changeableBy(Actor) bool { return true } // who sees it may change it
-func (p *Patient) deleted() bool           { return p.DeletedAt.Valid }
-func (p *Patient) version() int64          { return p.Version }
-func (p *Patient) changed(at time.Time)    { p.UpdatedAt, p.Version = at, p.Version+1 }
-func (p *Patient) whenDuplicate() string   { return "" } // no index of patients is unique
+func (p *Patient) subject() Subject         { return Subject{Object: objectPatient, ID: p.ID} }
+func (p *Patient) changeableBy(Actor) bool  { return true } // who sees it may change it
+func (p *Patient) deletableBy(a Actor) bool { return p.CreatedBy == a.ID || a.IsStaff }
+func (p *Patient) deleted() bool            { return p.DeletedAt.Valid }
+func (p *Patient) version() int64           { return p.Version }
+func (p *Patient) changed(at time.Time)     { p.UpdatedAt, p.Version = at, p.Version+1 }
+func (p *Patient) whenDuplicate() string    { return "" } // no index of patients is unique

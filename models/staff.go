@@ -15,7 +15,7 @@ var userList = listing.List{
 	Table:   "users",
 	Columns: listing.Columns[User](),
 	Search:  "users.search_text",
-	Fold:    Fold,
+	Read:    asWords,
 	Newest:  "users.created_at",
 	Orderings: map[string]string{
 		"name": "users.username_key", "created_at": "users.created_at", "updated_at": "users.updated_at",
@@ -68,18 +68,31 @@ func (db *DB) UpdateUser(ctx context.Context, by Actor, id int64, bind Bind[Stan
 			return err
 		}
 		var staff int64
-		if err := tx.Model(&User{}).Where("is_staff AND is_active").Count(&staff).Error; err != nil {
+		if err := tx.Model(&User{}).Where("is_staff AND is_active AND password_hash <> ''").Count(&staff).Error; err != nil {
 			return err
 		}
 		if staff == 0 {
 			return &apierror.Error{Code: apierror.Conflict, Detail: "This is the last active staff account: it can be neither disabled nor demoted."}
 		}
-		if u.IsActive {
-			return nil
-		}
-		return tx.endSessions("user_id = ?", id)
+		return tx.endWhatStandingAllowed(&u)
 	})
 	return &u, forStaff(err)
+}
+
+// endWhatStandingAllowed ends the sessions of an account that is disabled, and the tokens that it made for others as staff.
+func (tx *Tx) endWhatStandingAllowed(u *User) error {
+	if !u.IsStaff || !u.IsActive {
+		if err := tx.endInvitations("issued_by = ?", u.ID); err != nil {
+			return err
+		}
+	}
+	if u.IsActive {
+		return nil
+	}
+	if err := tx.endInvitations("user_id = ?", u.ID); err != nil {
+		return err
+	}
+	return tx.endSessions("user_id = ?", u.ID)
 }
 
 // forStaff is the error of something that only staff may do: whoever was demoted just now is anybody.
@@ -111,6 +124,16 @@ func (tx *Tx) liftLocks(user int64) error {
 func (db *DB) CreateAdmin(ctx context.Context, in Registration) (*User, error) {
 	in.Username, in.Email = Trim(in.Username), Trim(in.Email)
 	return db.register(ctx, Actor{}, func(r *Registration) apierror.Fields { *r = in; return apierror.Fields{} }, true)
+}
+
+// ActorNamed is an account on whose behalf a command acts.
+func (db *DB) ActorNamed(ctx context.Context, username string) (Actor, error) {
+	var u User
+	err := db.read.WithContext(ctx).Where("username_key = ? AND is_active", nameKey(username)).Take(&u).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		err = errors.New("there is no active account of that name")
+	}
+	return Actor{User: u, Clinic: db.sharesPatients()}, err
 }
 
 // SetPassword sets an account's password from the command line, ends its sessions and lifts its locks.

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/width"
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
 )
@@ -14,12 +15,19 @@ import (
 // Fold gives the form in which two spellings that differ only in case are equal: Unicode's full case folding, then
 // NFC. It is computed here and not in SQL because neither LIKE of SQLite nor ILIKE in a C locale folds beyond ASCII.
 func Fold(s string) string {
+	if isASCII(s) {
+		return strings.ToLower(s)
+	}
+	return norm.NFC.String(cases.Fold().String(strings.Map(upperCherokee, s)))
+}
+
+func isASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
-			return norm.NFC.String(cases.Fold().String(strings.Map(upperCherokee, s)))
+			return false
 		}
 	}
-	return strings.ToLower(s)
+	return true
 }
 
 // upperCherokee helps cases.Fold, which makes small letters of the capital ones of this script, and the reverse.
@@ -29,6 +37,42 @@ func upperCherokee(r rune) rune {
 	}
 	return r
 }
+
+// Plain gives the form in which two spellings are equal that differ only in case, accents or the width of letters: what
+// is searched for and what is searched both have it, so "lindstrom" and "Lindström" find each other.
+func Plain(s string) string {
+	if isASCII(s) {
+		return strings.ToLower(s)
+	}
+	return plainLetters.Replace(Fold(withoutMarks(norm.NFD.String(width.Fold.String(s)))))
+}
+
+// unmarked are the scripts whose readers often leave marks out. In all others a mark makes another letter: が is not か.
+var unmarked = []*unicode.RangeTable{unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Hebrew, unicode.Arabic}
+
+// withoutMarks takes the marks from the letters of these scripts, in a text in NFD. The breve of Cyrillic stays: ё is
+// often written е, but й is never written и.
+func withoutMarks(s string) string {
+	const breve, iotaBelow = '\u0306', '\u0345' // of which Fold makes a letter
+	var letter rune                             // that the marks belong to
+	return strings.Map(func(r rune) rune {
+		switch {
+		case !unicode.Is(unicode.Mn, r):
+			letter = r
+		case r == iotaBelow, r == breve && unicode.Is(unicode.Cyrillic, letter):
+		case unicode.In(letter, unmarked...):
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// plainLetters are letters that keep their marks in NFD, and signs for which keyboards have another one.
+var plainLetters = strings.NewReplacer(
+	"æ", "ae", "œ", "oe", "ø", "o", "ł", "l", "đ", "d", "ð", "d", "þ", "th", "ħ", "h", "ŧ", "t", "ŋ", "n", "ı", "i", "ə", "e",
+	"ɓ", "b", "ɗ", "d", "ɖ", "d", "ƙ", "k", "ƴ", "y", "ɛ", "e", "ɔ", "o",
+	"’", "'", "‘", "'", "ʼ", "'", "ʻ", "'", "‐", "-", "‑", "-", "–", "-",
+)
 
 // maxName is as long as a name can be, in bytes: an e-mail has at most 254 characters.
 const maxName = 254 * utf8.UTFMax
@@ -72,10 +116,6 @@ func Trim(s string) string {
 	}
 	return s
 }
-
-// searchText joins fields into the one folded text that a search looks into. No word of a search holds a line
-// break, so none can match across two fields.
-func searchText(fields ...string) string { return Fold(strings.Join(fields, "\n")) }
 
 // Folded is a column of folded text that both databases order by code point.
 type Folded string

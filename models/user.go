@@ -131,6 +131,11 @@ func (db *DB) UpdateProfile(ctx context.Context, by Actor, bind Bind[ProfileFiel
 		if err := errs.Err(); err != nil || in == u.ProfileFields {
 			return err
 		}
+		if in.Email != u.Email { // a link in the old mailbox is good for nothing any more
+			if err := tx.endInvitations("user_id = ?", u.ID); err != nil {
+				return err
+			}
+		}
 		u.ProfileFields, u.UpdatedAt = in, tx.Now
 		return apierror.ConflictIfDuplicate(tx.Select("*").Omit("created_at").Updates(&u).Error, "A user with that email already exists.")
 	})

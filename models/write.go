@@ -20,6 +20,7 @@ type Tx struct {
 
 	refused      *Event // is audited if the transaction fails
 	alone        bool   // see WriteAlone
+	clinic       bool   // PATIENT_ACCESS is clinic
 	actorChanged bool   // what this process remembers of the actor is wrong, see checkActor and endOldest
 }
 
@@ -32,6 +33,9 @@ type Tx struct {
 // fn runs again if the transaction failed because of others, so it must build what it stores itself. On SQLite it shares
 // its transaction with other requests, see fastgorm.Group.
 func (db *DB) Write(ctx context.Context, by Actor, fn func(tx *Tx) error) error {
+	if by.within != nil {
+		return fn(by.within)
+	}
 	return db.writeAfter(ctx, by, (*Tx).checkActor, fn)
 }
 
@@ -55,7 +59,7 @@ func (db *DB) writeAfter(ctx context.Context, by Actor, check, fn func(tx *Tx) e
 	for try := 1; ; try++ {
 		var tx *Tx
 		err := db.transaction(ctx, func(g *gorm.DB) error {
-			tx = &Tx{DB: g, By: by, Now: now()}
+			tx = &Tx{DB: g, By: by, Now: now(), clinic: db.sharesPatients()}
 			if err := check(tx); err != nil {
 				return err
 			}
@@ -75,7 +79,7 @@ func (db *DB) transaction(ctx context.Context, fn func(*gorm.DB) error) error {
 	if db.group != nil {
 		return db.group.Transaction(ctx, fn)
 	}
-	return db.write.WithContext(ctx).Transaction(fn)
+	return db.onSafeConnection(ctx, func(g *gorm.DB) error { return g.Transaction(fn) })
 }
 
 // WriteAlone is Write for an fn that reads, and then changes one row together with its event. On PostgreSQL that is one
@@ -83,7 +87,7 @@ func (db *DB) transaction(ctx context.Context, fn func(*gorm.DB) error) error {
 // storing. The version that was read must be a condition of an update, which then fails with errStale. If others were
 // faster three times, fn takes its turn in a transaction; and so it does if one statement is not enough.
 func (db *DB) WriteAlone(ctx context.Context, by Actor, fn func(tx *Tx) error) error {
-	if db.group == nil {
+	if db.group == nil && by.within == nil {
 		on, cancel, err := db.goOn(ctx)
 		defer cancel()
 		if err != nil {
@@ -91,8 +95,8 @@ func (db *DB) WriteAlone(ctx context.Context, by Actor, fn func(tx *Tx) error) e
 		}
 		for range 3 {
 			var tx *Tx
-			err := db.write.OnOneConnection(on, func(g *gorm.DB) error {
-				tx = &Tx{DB: g, By: by, Now: now(), alone: true}
+			err := db.onSafeConnection(on, func(g *gorm.DB) error {
+				tx = &Tx{DB: g, By: by, Now: now(), clinic: db.sharesPatients(), alone: true}
 				return fn(tx)
 			})
 			if errors.Is(err, fastgorm.ErrNeedsTransaction) || errors.Is(err, fastgorm.ErrNotStored) {
@@ -112,7 +116,7 @@ var errStale = errors.New("the row has changed meanwhile")
 // refuse is Write for an fn that cannot succeed, because what the client sent is wrong already: it only finds out what
 // else is wrong. It joins no transaction, which would make the others of its group run again.
 func (db *DB) refuse(ctx context.Context, by Actor, fn func(tx *Tx) error) error {
-	tx := &Tx{DB: db.read.WithContext(ctx), By: by, Now: now(), alone: true}
+	tx := &Tx{DB: db.read.WithContext(ctx), By: by, Now: now(), clinic: db.sharesPatients(), alone: true}
 	return db.finish(tx, fn(tx))
 }
 
@@ -145,6 +149,9 @@ func (tx *Tx) auditIfRefused(action string, about Subject) {
 // forUpdate is the scope that keeps others from changing the rows until the transaction ends. SQLite needs no locks: it
 // has one writer at a time. Nor does WriteAlone, which compares versions.
 func (tx *Tx) forUpdate(q *gorm.DB) *gorm.DB { return tx.locking(q, clause.LockingStrengthUpdate) }
+
+// forNoKeyUpdate is forUpdate that lets others refer to the rows meanwhile: store what belongs to a user, or write as one.
+func (tx *Tx) forNoKeyUpdate(q *gorm.DB) *gorm.DB { return tx.locking(q, "NO KEY UPDATE") }
 
 // forKeyShare keeps others from locking the rows for an update, but lets them read, share and change them otherwise.
 func (tx *Tx) forKeyShare(q *gorm.DB) *gorm.DB { return tx.locking(q, "KEY SHARE") }

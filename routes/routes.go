@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 
@@ -21,6 +22,19 @@ type Handler struct {
 	http.Handler
 	// Routes are the methods and paths that it has.
 	Routes gin.RoutesInfo
+
+	stopping *atomic.Bool
+}
+
+// Stop makes /readyz say that no more requests should come, and asks each client to connect anew, to another instance.
+func (h *Handler) Stop() { h.stopping.Store(true) }
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.stopping.Load() {
+		w.Header().Set("Connection", "close") // net/http then closes the connection after the answer
+	}
+	h.Handler.ServeHTTP(w, r)
 }
 
 // How many requests may be at work at once. What hashes a password has places of its own: as many as a core hashes within
@@ -43,34 +57,46 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (*Handler, error) 
 	if err != nil {
 		return nil, err
 	}
+	desk, err := controllers.NewConsole()
+	if err != nil {
+		return nil, err
+	}
 	r, err := engine(cfg, log)
 	if err != nil {
 		return nil, err
 	}
 
 	h := middleware.Handle
-	health := controllers.Health{DB: db}
+	stopping := &atomic.Bool{}
+	health := controllers.Health{DB: db, Stopping: stopping}
 	auth := controllers.Auth{DB: db, Config: cfg, Tokens: tokens}
 	patients := controllers.Patients{DB: db}
 	doctors := controllers.Doctors{DB: db}
 	users := controllers.Users{DB: db}
 	audit := controllers.Audit{DB: db}
 	mappings := controllers.Mappings{DB: db}
+	imports := controllers.NewImports(db)
 
 	r.GET("/healthz", h(health.Live))
 	r.GET("/readyz", h(health.Ready))
 
 	r.GET("/", h(pages.Home))
+	r.GET("/accept", h(pages.Accept))
 	r.GET("/docs", h(pages.Reference))
 	r.GET("/docs/:file", h(pages.File))
 	r.GET("/openapi.yaml", h(pages.YAML))
 	r.GET("/openapi.json", h(pages.JSON))
+
+	r.GET("/console", h(desk.Shell))
+	r.GET("/console/*path", h(desk.Page))
 
 	hashing := middleware.LimitConcurrency(loginsAtOnce, passwordsOfAccount)
 	public := r.Group("/api", middleware.RateLimit(cfg.AuthRateLimit), middleware.Body, hashing)
 	public.POST("/auth/register", h(auth.Register))
 	public.POST("/auth/login", h(auth.Login))
 	public.POST("/auth/refresh", h(auth.Refresh))
+	public.POST("/auth/accept", h(auth.Accept))
+	public.POST("/auth/forgot", h(auth.Forgot))
 	r.POST("/api/auth/verify", middleware.Body, h(auth.Verify))
 
 	accountLimit := middleware.AccountRateLimit(cfg.AccountRateLimit)
@@ -87,12 +113,21 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (*Handler, error) 
 
 	api.POST("/patients", h(patients.Create))
 	api.GET("/patients", h(patients.List))
+	api.POST("/patients/match", h(patients.Match))
 	api.GET("/patients/:id", h(patients.Retrieve))
 	api.PUT("/patients/:id", h(patients.Replace))
 	api.PATCH("/patients/:id", h(patients.Update))
 	api.DELETE("/patients/:id", h(patients.Delete))
 	api.GET("/patients/:id/history", h(patients.History))
 	api.POST("/patients/:id/restore", h(patients.Restore))
+	api.POST("/patients/:id/merge", h(patients.Merge))
+	api.POST("/patients/:id/unmerge", h(patients.Unmerge))
+
+	exports := r.Group("/api", tokens.Require, accountLimit, middleware.Exports())
+	exports.GET("/patients/export", h(patients.Export))
+	exports.GET("/patients/:id/export", h(patients.Report))
+	exports.GET("/doctors/export", h(doctors.Export))
+	exports.GET("/mappings/export", h(mappings.Export))
 
 	api.POST("/doctors", h(doctors.Create))
 	api.GET("/doctors", h(doctors.List))
@@ -114,12 +149,21 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (*Handler, error) 
 	api.POST("/doctor/mappings/:id/remove", h(mappings.Remove)) // the patient's id
 
 	api.GET("/users", h(users.List))
+	api.POST("/users", h(users.Invite))
 	api.GET("/users/:id", h(users.Retrieve))
 	api.PATCH("/users/:id", h(users.Update))
 	api.POST("/users/:id/unlock", h(users.Unlock))
+	api.POST("/users/:id/reset", h(users.Reset))
 	api.GET("/audit", h(audit.List))
 
-	return &Handler{Handler: canonical(r), Routes: r.Routes()}, nil
+	api.GET("/imports", h(imports.List))
+	api.GET("/imports/:id", h(imports.Retrieve))
+	api.POST("/imports/:id/undo", h(imports.Undo))
+	r.POST("/api/imports", tokens.Require, accountLimit, h(imports.Create)) // whose body is a file
+
+	fhirRoutes(r, db, tokens.Require, accountLimit, middleware.Body, middleware.LimitConcurrency(atOnce, atOnce/shareOfAnAccount))
+
+	return &Handler{Handler: canonical(r), Routes: r.Routes(), stopping: stopping}, nil
 }
 
 // engine sets up what every request passes, in this order.

@@ -42,7 +42,9 @@ func BenchmarkAPI(b *testing.B) {
 			status             int
 		}{
 			{"one patient", "GET", "/api/patients/7/", nil, 200},
+			{"one patient as FHIR", "GET", "/fhir/Patient/7", nil, 200},
 			{"list of 20", "GET", "/api/patients/", nil, 200},
+			{"list of 20 as FHIR", "GET", "/fhir/Patient?_total=none", nil, 200},
 			{"cursor", "GET", "/api/patients/?cursor=", nil, 200},
 			{"search", "GET", "/api/patients/?search=m%C3%BCller", nil, 200},
 			{"mappings", "GET", "/api/mappings/", nil, 200},

@@ -204,9 +204,9 @@ func TestACursorHoldsNoName(t *testing.T) {
 				shown = append(shown, string(text))
 			}
 			name := strings.ToLower("Änne-" + kit.Marker)
-			for i := range len(name) - 4 {
+			for i := range len(name) - 7 { // eight bytes are there by chance in one of a thousand million cursors
 				for _, text := range shown {
-					assert.NotContains(t, strings.ToLower(text), name[i:i+4])
+					assert.NotContains(t, strings.ToLower(text), name[i:i+8])
 				}
 			}
 		}

@@ -53,7 +53,11 @@ func TestAPatientsHistoryTellsWhoChangedWhatFromWhatToWhat(t *testing.T) {
 		newestFirst := []any{by(boss), by(boss), by(ana), by(ana), by(ana), by(ana), by(ana), by(boss), by(ana), by(boss), by(ana), by(ana)}
 		assert.Equal(t, newestFirst, history.Column("by"))
 		for _, e := range history.Results() {
-			assert.Len(t, e, 4)
+			doctor, want := e["doctor"], any(nil)
+			if a := e["action"]; a == "assign" || a == "unassign" {
+				want = kit.Object{"id": float64(d), "name": "Cy", "specialization": "Surgery"}
+			}
+			assert.Equal(t, want, doctor, e["action"])
 			assert.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$`, e["at"])
 		}
 		assert.Equal(t, made.JSON["created_at"], history.Results()[11]["at"])
@@ -142,5 +146,19 @@ func TestWhatIsRefusedIsNoHistory(t *testing.T) {
 		}
 		eve.Post(kit.Path("mappings"), kit.Object{"patient_id": 1, "doctor_id": 1}).Expect(http.StatusBadRequest)
 		assert.Equal(t, []string{"create"}, actions(ana.Get(p+"history/")))
+	})
+}
+
+func TestAHistoryNamesADoctorWhoWasDeletedSince(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := api.User("ana")
+		p, d := ana.Patient("Ana"), ana.Doctor("Cy")
+		ana.Assign(p, d).Expect(http.StatusCreated)
+		ana.Delete(kit.Path("doctors", d)).Expect(http.StatusNoContent)
+		ana.Get(kit.Path("doctors", d)).Expect(http.StatusNotFound)
+		cy := kit.Object{"id": float64(d), "name": "Cy", "specialization": "Surgery"}
+		for _, query := range []string{"", "?cursor=", "?page_size=2&ordering=-created_at"} {
+			assert.Equal(t, []any{cy, cy}, ana.Get(kit.Path("patients", p, "history") + query).Expect(http.StatusOK).Column("doctor")[:2], query)
+		}
 	})
 }

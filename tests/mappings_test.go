@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -106,6 +107,64 @@ func TestIdsMayBeInQuotes(t *testing.T) {
 		ana.Doctor("Dora")
 		ana.Post("/api/mappings/", kit.Object{"patient_id": "1", "doctor_id": "1"}).Expect(http.StatusCreated)
 		ana.Post("/api/doctor/mappings/1/remove/", kit.Object{"doctor_id": "1"}).Expect(http.StatusOK)
+	})
+}
+
+func TestPatientAndDoctorAreOtherNamesOfTheirIds(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := kit.EveryTable(api)
+		for _, family := range families {
+			patient, doctor := ana.Patient("Paul"), ana.Doctor("Emil")
+			r := ana.Post(family, kit.Object{"patient": fmt.Sprint(patient), "doctor": doctor}).Expect(http.StatusCreated)
+			assert.Equal(t, []any{float64(patient), float64(doctor)}, []any{r.JSON["patient_id"], r.JSON["doctor_id"]})
+			ana.Post("/api/doctor/mappings/"+fmt.Sprint(patient)+"/remove/", kit.Object{"doctor": doctor}).Expect(http.StatusOK)
+
+			again := kit.Object{"patient_id": patient, "doctor_id": fmt.Sprint(doctor), "patient": fmt.Sprint(patient), "doctor": doctor} // both, and the same
+			second := ana.Post(family, again).Expect(http.StatusCreated)
+			assert.Equal(t, r.JSON["doctor"], second.JSON["doctor"])
+			ana.Delete(kit.Path("mappings", second.ID())).Expect(http.StatusNoContent)
+			// What GET showed can be sent back; its objects are read-only.
+			ana.Post(family, kit.With(r.JSON, "patient", kit.Object{"id": 1, "name": "X"})).Expect(http.StatusCreated)
+			ana.Post("/api/doctor/mappings/"+fmt.Sprint(patient)+"/remove/", kit.With(r.JSON, "patient", nil, "doctor", nil)).Expect(http.StatusOK)
+		}
+	})
+}
+
+func TestWhatIsWrongIsToldUnderTheNameThatTheClientUsed(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := kit.EveryTable(api)
+		before := api.Contents()
+		for _, c := range []struct {
+			body kit.Object
+			says map[string]string // by the names of all fields that are wrong
+		}{
+			{kit.Object{"patient": 1}, map[string]string{"doctor_id": "required"}},
+			{kit.Object{"patient": nil, "doctor": 0}, map[string]string{"patient": "may not be null", "doctor": "required"}},
+			{kit.Object{"patient": "x", "doctor": []int{1}}, map[string]string{"patient": "valid integer", "doctor": "valid integer"}},
+			{kit.Object{"patient": 99, "doctor_id": 99}, map[string]string{"patient": "does not exist", "doctor_id": "does not exist"}},
+			{kit.Object{"patient_id": 99, "doctor": 99}, map[string]string{"patient_id": "does not exist", "doctor": "does not exist"}},
+			{kit.Object{"patient": kit.Object{"id": 1}, "doctor": 1}, map[string]string{"patient_id": "required"}},
+			{kit.Object{"patient_id": 1, "patient": 2, "doctor": 1}, map[string]string{"patient": "not what patient_id says"}},
+			{kit.Object{"patient_id": 1, "doctor_id": 1, "doctor": "x"}, map[string]string{"doctor": "not what doctor_id says"}},
+			{kit.Object{"patient_id": "x", "patient": 1, "doctor": 1}, map[string]string{"patient_id": "valid integer"}},
+		} {
+			for _, family := range families {
+				r := ana.Post(family, c.body)
+				assert.Equal(t, http.StatusBadRequest, r.Status, c)
+				assert.Len(t, r.JSON["errors"], len(c.says), c)
+				for field, says := range c.says {
+					assert.Contains(t, r.Error(field), says, c)
+				}
+			}
+		}
+		for says, body := range map[string]kit.Object{
+			"may not be null": {"doctor": nil}, "valid integer": {"doctor": true}, "required": {"doctor": 0}, "not what doctor_id says": {"doctor": 1, "doctor_id": 2},
+		} {
+			r := ana.Post("/api/doctor/mappings/1/remove/", body).Expect(http.StatusBadRequest)
+			assert.Contains(t, r.Error("doctor"), says)
+			assert.Len(t, r.JSON["errors"], 1)
+		}
+		assert.Equal(t, before, api.Contents())
 	})
 }
 

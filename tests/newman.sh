@@ -68,6 +68,7 @@ export JWT_SECRET
 # walk NAME ADDRESS: start the server on a free port, walk through the collection twice, stop the server.
 walk() {
 	export DATABASE_URL="$2"
+	: >"$tmp/$1.out" # before sed looks for it
 	"$tmp/healthcare" >"$tmp/$1.out" 2>"$tmp/$1.log" &
 	server=$!
 	url=

@@ -25,6 +25,8 @@ func refuses(t *testing.T, api *kit.API, c *kit.Client, kind kit.Record, cases [
 	other := kit.With(kind.Full, "name", "Changed")
 	if _, has := kind.Full["license_number"]; has {
 		other["license_number"] = "L-2"
+	} else {
+		other["identifiers"] = []any{}
 	}
 	before := api.Contents()
 	for _, w := range cases {

@@ -46,7 +46,7 @@ walk() {
   server=$!
   port=
   for _ in $(seq 100); do
-    port=$(sed -n 's#^Clinic API on http://127\.0\.0\.1:\([0-9]*\)/.*#\1#p' "$got/log")
+    port=$(sed -n 's#^Healthcare API [0-9.]* on http://127\.0\.0\.1:\([0-9]*\)/.*#\1#p' "$got/log")
     [ -z "$port" ] || break
     sleep 0.1
   done

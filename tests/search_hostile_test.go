@@ -87,6 +87,9 @@ func TestASearchOfOneLetterFindsWhatItShould(t *testing.T) {
 		}
 		fillPatients(api, ana.ID, 4_000, hostileText()) // few enough to be read on SQLite
 		finds(4_000)
+		if kit.RaceDetector { // CI runs the rest without it
+			return
+		}
 		api.Exec("DELETE FROM patients")
 		fillPatients(api, ana.ID, 10_500, hostileText()) // and enough to be looked up
 		finds(10_500)
@@ -108,9 +111,27 @@ func TestASearchHasALimitedNumberOfDifferentWords(t *testing.T) {
 	})
 }
 
+func TestASearchReadsAllKindsOfNumbers(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := api.User("ana")
+		ana.Post("/api/patients/", kit.Object{"name": "Ä-x", "phone": "+49 (0)30 123-4567"}).Expect(http.StatusCreated)
+		ana.Post("/api/patients/", kit.Object{"name": "B", "phone": "000000"}).Expect(http.StatusCreated)
+		for text, want := range map[string][]any{
+			"-": {"Ä-x"}, "+": {"Ä-x"}, "x": {"Ä-x"}, "xX": {}, "/": {}, "()": {}, "(0)": {}, "(0)(0)": {}, "+++++++": {}, "(((((((": {}, "%0": {}, "_": {},
+			"0": {"B", "Ä-x"}, "00000": {"B"}, "000000": {"B"}, "0000000": {}, "0-0 (0) 0": {"B"}, "x 1234567 -": {"Ä-x"}, "0 0 0 1 2 3 4 5 6 7": {"Ä-x"},
+			strings.Repeat("0 ", 127): {"B", "Ä-x"}, strings.Repeat("1", 255): {}, strings.Repeat("1-", 127): {}, strings.Repeat("(0)", 85): {},
+			"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16": {},
+		} {
+			assert.Equal(t, want, found(ana, "/api/patients/", search(text)), text)
+		}
+		r := ana.Get("/api/patients/?" + search("1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17")).Expect(http.StatusBadRequest)
+		assert.Equal(t, "Ensure this field has no more than 16 different words.", r.Error("search"))
+	})
+}
+
 func TestATextThatIsTooLongIsNotFolded(t *testing.T) {
 	t.Parallel()
-	list := listing.List{Search: "name", Fold: func(string) string { t.Error("it was folded"); return "" }}
+	list := listing.List{Search: "name", Read: func(string, bool) [][]string { t.Error("it was read"); return nil }}
 	_, err := listing.Find[struct{}](nil, list, url.Values{"search": {strings.Repeat("ä ", 128)}}, listing.Client{})
 	require.Error(t, err)
 }
@@ -118,6 +139,10 @@ func TestATextThatIsTooLongIsNotFolded(t *testing.T) {
 // The text of each patient here is longer than any that a client can store, so that comparing it takes its time.
 func TestASearchEndsWithinItsTimeLimitAndLeavesTheOthersAlone(t *testing.T) {
 	const limit = time.Second
+	late, others := time.Second, 5
+	if kit.RaceDetector { // CI runs this without it, too
+		late, others = kit.WaitLimit, 0
+	}
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, eve := api.User("ana"), api.User("eve")
 		eve.Doctor("Emil")
@@ -140,10 +165,10 @@ func TestASearchEndsWithinItsTimeLimitAndLeavesTheOthersAlone(t *testing.T) {
 		for {
 			select {
 			case answers := <-done:
-				assert.Less(t, time.Since(began), limit+time.Second)
+				assert.Less(t, time.Since(began), limit+late)
 				tally := kit.Tally(answers)
 				assert.Equal(t, 60, tally[http.StatusServiceUnavailable]+tally[http.StatusTooManyRequests], "%v: at work, or outside of the account's share", tally)
-				assert.Greater(t, answered, 5)
+				assert.Greater(t, answered, others)
 				return
 			default:
 				eve.Get("/api/doctors/").Expect(http.StatusOK)

@@ -27,8 +27,9 @@ func tell(t *testing.T, api *kit.API) []string {
 	patient := kit.Path("patients", step(ana.Post("/api/patients/", full)).ID())
 	doctor := kit.Path("doctors", step(ana.Post("/api/doctors/", kit.Records[1].Full)).ID())
 	step(ana.Post("/api/doctors/", kit.Records[1].Full)) // the licence number is taken
-	step(ana.Once("/api/patients/", full, "key"))
-	step(ana.Once("/api/patients/", full, "key"))
+	step(ana.Post("/api/patients/", full))               // the identifier is taken
+	step(ana.Once("/api/patients/", known("Paul", insurer, "7"), "key"))
+	step(ana.Once("/api/patients/", known("Paul", insurer, "7"), "key"))
 	step(ana.Patch(patient, kit.Object{"phone": "1", "email": "wrong"}))
 	step(ana.Patch(patient, kit.Object{"phone": "1"}))
 	step(ana.Patch(patient, kit.Object{"phone": "1"}))

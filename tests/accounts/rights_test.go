@@ -31,6 +31,8 @@ var everyWrite = []struct {
 	{"POST", "/api/doctor/mappings/1/remove/", kit.Object{"doctor_id": 1}},
 	{"PATCH", "/api/users/1/", kit.Object{"is_staff": true, "is_active": true}},
 	{"POST", "/api/users/1/unlock/", nil},
+	{"POST", "/api/users/1/reset/", nil},
+	{"POST", "/api/users/", kit.Object{"username": "new", "email": "new@example.org"}},
 	{"PATCH", "/api/auth/me/", kit.Object{"first_name": "New"}},
 	{"POST", "/api/auth/password/", kit.Object{"current_password": kit.Password, "new_password": kit.NewPassword}},
 	{"DELETE", "/api/auth/sessions/1/", nil},

@@ -16,6 +16,7 @@ func TestAccountsAreForStaff(t *testing.T) {
 		for _, route := range [][2]string{
 			{"GET", "/api/users/"}, {"GET", ana.AccountPath()}, {"GET", "/api/users/77/"}, {"PATCH", ana.AccountPath()}, {"PATCH", boss.AccountPath()},
 			{"PATCH", "/api/users/77/"}, {"POST", ana.AccountPath() + "unlock/"}, {"POST", "/api/users/77/unlock/"},
+			{"POST", ana.AccountPath() + "reset/"}, {"POST", "/api/users/"},
 		} {
 			r := ana.Do(route[0], route[1], kit.Object{"is_staff": true, "is_active": false})
 			assert.Equal(t, http.StatusForbidden, r.Status, route)

@@ -3,6 +3,7 @@ package accounts
 import (
 	"context"
 	"io"
+	"math"
 	"net/http"
 	"runtime"
 	"slices"
@@ -46,7 +47,7 @@ func TestBodiesOfSigningInAreSmall(t *testing.T) {
 		ana := api.User("ana")
 		before := api.Contents()
 		routes := authRoutes(api)
-		assert.Len(t, routes, 7)
+		assert.Len(t, routes, 9)
 		const most = 16 << 10
 		fits := `{"nonsense": 1` + strings.Repeat(" ", most-15) + "}"
 		for _, route := range routes {
@@ -146,11 +147,15 @@ func TestNothingIsFoldedThatIsTooLong(t *testing.T) {
 				"changepassword": func(ctx context.Context) error { return api.DB.SetPassword(ctx, text, kit.NewPassword) },
 			} {
 				require.Error(t, attempt(t.Context()), what) // once, for what is made only the first time
-				var before, after runtime.MemStats
-				runtime.ReadMemStats(&before)
-				require.Error(t, attempt(t.Context()), what)
-				runtime.ReadMemStats(&after)
-				assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(most), what)
+				least := uint64(math.MaxUint64)
+				for range 5 { // what else the process does meanwhile can only add to it
+					var before, after runtime.MemStats
+					runtime.ReadMemStats(&before)
+					require.Error(t, attempt(t.Context()), what)
+					runtime.ReadMemStats(&after)
+					least = min(least, after.TotalAlloc-before.TotalAlloc)
+				}
+				assert.Less(t, least, uint64(most), what)
 			}
 		})
 	}

@@ -28,9 +28,13 @@ func TestNoNumberAndNoSizeOfGapsStopsTheSealer(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := api.User("ana")
 		ana.Patient("before")
-		numbers := "WITH RECURSIVE n(id) AS (SELECT 3 UNION ALL SELECT id + 2 FROM n WHERE id < 140000) SELECT id FROM n" // each second id
+		last := 140_000 // more gaps than a statement has parameters
+		if kit.RaceDetector {
+			last = 14_000 // CI runs this without it, too
+		}
+		numbers := fmt.Sprintf("WITH RECURSIVE n(id) AS (SELECT 3 UNION ALL SELECT id + 2 FROM n WHERE id < %d) SELECT id FROM n", last) // each second id
 		if api.IsPostgres() {
-			numbers = "SELECT id FROM generate_series(3, 140000, 2) AS id"
+			numbers = fmt.Sprintf("SELECT id FROM generate_series(3, %d, 2) AS id", last)
 		}
 		insertEvents(api, numbers, 0)
 		api.Seal()

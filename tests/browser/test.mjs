@@ -1,4 +1,4 @@
-// Looks at the two pages of a running server as people do: node test.mjs <address> [file for a screenshot]
+// Looks at the pages of a running server as people do: node test.mjs <address> [file for a screenshot]
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
@@ -77,7 +77,7 @@ async function home() {
     for (const width of [1280, 390]) {
       const what = `/ at ${width} px, ${scheme}`;
       const page = await open("/", width, scheme);
-      assert.equal(await page.title(), "Clinic API");
+      assert.equal(await page.title(), "Healthcare API");
       assert.match(await page.innerText("dl"), /Version\s+\S+\s+Database\s+(SQLite|PostgreSQL)/);
       assert.equal(await page.locator("pre").count(), 3);
       await fits(page, what);
@@ -92,12 +92,27 @@ async function home() {
   }
 }
 
+async function inView(page, locator) {
+  await locator.waitFor();
+  await page.waitForFunction((e) => {
+    const box = e.getBoundingClientRect();
+    const header = document.querySelector("header").getBoundingClientRect();
+    return box.top >= header.bottom && box.bottom <= innerHeight && box.left >= 0 && box.right <= innerWidth;
+  }, await locator.elementHandle());
+}
+
+// Sends a request whose block is open.
+async function execute(page, id, body) {
+  const block = page.locator(`[id="operations-${id}"]`);
+  if (body) await block.locator("textarea.body-param__text").fill(JSON.stringify(body, null, 2));
+  await block.locator("button.execute").click();
+}
+
 // Sends a request as one does on the reference page, and returns the answer's status and body.
 async function tryIt(page, id, body) {
   const block = page.locator(`[id="operations-${id}"]`);
   await block.locator(".opblock-summary-control").click();
-  if (body) await block.locator("textarea.body-param__text").fill(JSON.stringify(body, null, 2));
-  await block.locator("button.execute").click();
+  await execute(page, id, body);
   const answer = block.locator(".live-responses-table tbody .response").first();
   const status = Number(await answer.locator(".response-col_status").innerText());
   const shown = await answer.locator(".highlight-code code").first().innerText();
@@ -131,26 +146,101 @@ async function reference() {
     await page.screenshot({ path: screenshot });
   }
 
-  await page.click("#sign-out");
-  assert.ok(await page.isVisible("#signed-out"));
-  assert.equal(await page.locator(".btn.authorize.unlocked").count(), 1, "the token is forgotten");
   await page.context().close();
-
   for (const scheme of ["light", "dark"]) {
     const phone = await open("/docs", 390, scheme);
     await phone.waitForSelector(".opblock");
     await fits(phone, `/docs, ${scheme}`);
+    assert.ok((await phone.locator(".opblock").nth(3).boundingBox()).y < 600, "the first requests are on the first screen");
+    await phone.click("#signed-out a");
+    await phone.locator(".opblock.is-open textarea").fill("{}"); // which brings the button Reset
+    await inView(phone, phone.locator(".opblock.is-open .reset"));
+    await fits(phone, `/docs with a request open, ${scheme}`);
     const light = await brightness(phone);
     assert.ok(scheme === "dark" ? light < 0.35 : light > 0.65, `/docs, ${scheme}: brightness ${light}`);
     await phone.context().close();
   }
 }
 
+// How it goes on after Log in: the header's links, the end of a token, of a session, and Sign out.
+async function signingIn() {
+  for (const width of [1280, 390]) {
+    const page = await open("/docs", width, "light");
+    await page.clock.install();
+    await page.waitForSelector(".opblock");
+    for (const [link, id] of [["Register", "register"], ["Log in", "login"]]) {
+      await page.click(`#signed-out a:text("${link}")`);
+      const block = page.locator(`#operations-Authentication-${id}.is-open`);
+      await inView(page, block.locator(".opblock-summary"));
+      assert.ok(await block.locator(".opblock-summary-control").evaluate((e) => e === document.activeElement), `${link} has the focus`);
+    }
+    const name = `bar-${width}-${Date.now().toString(36)}`;
+    const account = { username: name, email: `${name}@example.org`, password: "correct horse battery" };
+    assert.equal((await page.request.post(`${base}/api/auth/register/`, { data: account })).status(), 201);
+    const logIn = () => execute(page, "Authentication-login", { username: name, password: account.password });
+    const token = () => page.evaluate(() => session.access);
+    const as = async (bearer) => (await page.request.get(`${base}/api/auth/me/`, { headers: { Authorization: `Bearer ${bearer}` } })).status();
+    const endElsewhere = async () => page.request.post(`${base}/api/auth/logout/`, { headers: { Authorization: `Bearer ${await token()}` } });
+    const says = (words) => page.waitForSelector(`#signed-out:visible:has-text("${words}")`);
+
+    await logIn();
+    await page.waitForSelector(`#signed-in:visible:has-text("${name}")`);
+    const first = await token();
+    await fits(page, `/docs, signed in, at ${width} px`);
+    await page.clock.fastForward("15:00"); // the access token's time is over
+    await page.waitForFunction((before) => session && session.access !== before, first);
+    assert.ok(await page.isVisible("#signed-in"));
+    const second = await token();
+    await page.click("#sign-out");
+    await says("Signed out.");
+    for (const bearer of [first, second]) assert.equal(await as(bearer), 401, "the session goes on at the server");
+    assert.equal(await page.locator(".btn.authorize.unlocked").count(), 1, "the token is not forgotten");
+
+    const before = wrong.length; // from here on, 401 is what is asked for
+    await logIn();
+    await page.waitForSelector("#signed-in:visible");
+    await endElsewhere();
+    await page.locator("#operations-Authentication-getMe .opblock-summary-control").click();
+    await execute(page, "Authentication-getMe");
+    await says("Session ended, sign in again.");
+    await logIn();
+    await page.waitForSelector("#signed-in:visible");
+    await endElsewhere();
+    await page.clock.fastForward("15:00");
+    await says("Session ended, sign in again.");
+    wrong.push(...wrong.splice(before).filter((w) => !w.includes("401")));
+    await page.context().close();
+  }
+}
+
+// The page at /accept: with a token that is none, for there are no staff here to make one.
+async function accepting() {
+  for (const colorScheme of ["light", "dark"]) {
+    const page = await open("/accept#no-such-token", 320, colorScheme);
+    assert.equal(new URL(page.url()).hash, "", "the token stays in the address");
+    await fits(page, "/accept at 320 px");
+    const { ratio, text } = await page.evaluate(lowestContrast);
+    assert.ok(ratio >= 4.5, `/accept in ${colorScheme}: "${text}" has a contrast of ${ratio}`);
+    await page.getByLabel("New password").fill("correct horse battery");
+    await page.getByLabel("The same again").fill("another");
+    await page.getByRole("button").click();
+    await page.waitForSelector("#message:has-text('differ')");
+    const before = wrong.length; // from here on, 400 is what is asked for
+    await page.getByLabel("The same again").fill("correct horse battery");
+    await page.getByRole("button").click();
+    await page.waitForSelector("#message:has-text('This token is not valid')");
+    wrong.push(...wrong.splice(before).filter((w) => !w.includes("400")));
+    await page.context().close();
+  }
+}
+
 try {
   await home();
+  await accepting();
   await reference();
+  await signingIn();
   assert.deepEqual(wrong, []);
-  console.log("Both pages work.");
+  console.log("All pages work.");
 } finally {
   await browser.close();
 }

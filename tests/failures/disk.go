@@ -64,7 +64,7 @@ func fullDisk(ctx context.Context, l *lab, dir string) (err error) {
 				return fmt.Errorf("reading must go on: %w", err)
 			}
 		}
-		for _, path := range []string{"/healthz", "/readyz", "/api/doctors/", "/api/patients/"} {
+		for _, path := range []string{"/healthz", "/api/doctors/", "/api/patients/"} {
 			if _, err := w.get(ctx, path, http.StatusOK); err != nil {
 				return err
 			}

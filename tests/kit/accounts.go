@@ -26,6 +26,9 @@ const (
 // JWTSecret is the secret of every instance.
 const JWTSecret = "a-secret-that-only-the-tests-use-0123456789"
 
+// AuditKey seals the audit trail of every instance.
+const AuditKey = "a-key-that-only-the-tests-seal-with-9876543210"
+
 // Paths of one's own account.
 const (
 	RegisterPath = "/api/auth/register/"
@@ -39,6 +42,12 @@ var Somebody = Object{"username": "ana", "email": "ana@example.org", "password":
 // BehindProxy is an option: the tests themselves are a trusted proxy.
 func BehindProxy(cfg *config.Config) {
 	cfg.TrustedProxies = []config.Network{{Prefix: netip.MustParsePrefix("127.0.0.1/32")}}
+}
+
+// WithMail is an option: the server takes mails, for a mail server that is not there.
+func WithMail(cfg *config.Config) {
+	cfg.SMTP = config.SMTP{Host: "127.0.0.1", Port: 1}
+	cfg.PublicURL, cfg.MailFrom = "https://clinic.example.org", "clinic@example.org"
 }
 
 // Session is a client that knows its refresh token.

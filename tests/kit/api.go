@@ -27,6 +27,7 @@ type API struct {
 	Log    *Buffer // what the instance logs
 	Routes gin.RoutesInfo
 
+	stop   func()
 	direct *sql.DB
 	opened sync.Once
 }
@@ -42,7 +43,10 @@ func OnBoth(t *testing.T, test func(t *testing.T, api *API), options ...func(*co
 			for _, o := range options {
 				o(cfg)
 			}
-			test(t, Start(t, cfg))
+			cfg.Migrated = true
+			api := Start(t, cfg)
+			cfg.Migrated = !MigrateAgain
+			test(t, api)
 		})
 	}
 }
@@ -50,11 +54,17 @@ func OnBoth(t *testing.T, test func(t *testing.T, api *API), options ...func(*co
 // Open opens the database and puts the server together, without a network, until the test ends.
 func Open(t testing.TB, cfg *config.Config, log slog.Handler) (*models.DB, *routes.Handler) {
 	t.Helper()
+	db, handler := open(t, cfg, log)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db, handler
+}
+
+func open(t testing.TB, cfg *config.Config, log slog.Handler) (*models.DB, *routes.Handler) {
+	t.Helper()
 	db, err := models.Open(t.Context(), cfg)
 	require.NoError(t, err)
 	handler, err := routes.New(cfg, db, slog.New(log))
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	return db, handler
 }
 
@@ -62,11 +72,16 @@ func Open(t testing.TB, cfg *config.Config, log slog.Handler) (*models.DB, *rout
 func Start(t testing.TB, cfg *config.Config) *API {
 	t.Helper()
 	log := &Buffer{}
-	db, handler := Open(t, cfg, slog.NewTextHandler(log, nil))
+	db, handler := open(t, cfg, slog.NewTextHandler(log, nil))
 	s := httptest.NewServer(handler)
-	t.Cleanup(s.Close) // before the database
-	return &API{T: t, Config: cfg, DB: db, URL: s.URL, Log: log, Routes: handler.Routes}
+	api := &API{T: t, Config: cfg, DB: db, URL: s.URL, Log: log, Routes: handler.Routes}
+	api.stop = sync.OnceFunc(func() { s.Close(); require.NoError(t, db.Close()) })
+	t.Cleanup(api.stop)
+	return api
 }
+
+// Stop ends the instance before the test does.
+func (api *API) Stop() { api.stop() }
 
 // IsPostgres tells which of the two databases this is.
 func (api *API) IsPostgres() bool { return api.Config.Database.Postgres != "" }
@@ -123,7 +138,7 @@ func (api *API) Rows(query string) []string {
 func (api *API) Contents() string {
 	api.T.Helper()
 	var text strings.Builder
-	for _, table := range []string{"users", "patients", "doctors", "mappings"} {
+	for _, table := range []string{"users", "patients", "patient_identifiers", "doctors", "mappings"} {
 		for _, values := range api.values("SELECT * FROM " + table + " ORDER BY id") {
 			_, _ = fmt.Fprintln(&text, table, values)
 		}
@@ -152,9 +167,9 @@ func (api *API) values(query string) [][]any {
 	return rows
 }
 
-// Ago is a time in SQL, as both databases write it.
+// Ago is a time in SQL, as this program writes it: SQLite compares texts.
 func Ago(d time.Duration) string {
-	return time.Now().UTC().Add(-d).Format("'2006-01-02 15:04:05.000000+00:00'")
+	return time.Now().UTC().Add(-d).Format("'2006-01-02 15:04:05.999999+00:00'")
 }
 
 // Seal seals every event of the audit trail.
@@ -173,10 +188,10 @@ func (api *API) LiftAppendOnly() {
 	api.T.Helper()
 	for _, table := range []string{"events", "seals"} {
 		if api.IsPostgres() {
-			api.Exec("DROP TRIGGER " + table + "_append_only ON " + table)
+			api.Exec("DROP TRIGGER IF EXISTS " + table + "_append_only ON " + table)
 			continue
 		}
-		api.Exec("DROP TRIGGER " + table + "_no_update")
-		api.Exec("DROP TRIGGER " + table + "_no_delete")
+		api.Exec("DROP TRIGGER IF EXISTS " + table + "_no_update")
+		api.Exec("DROP TRIGGER IF EXISTS " + table + "_no_delete")
 	}
 }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -144,7 +146,11 @@ func (c *Client) check(req *http.Request, r *Response) {
 	what := fmt.Sprintf("%s %s: %d %.500s", req.Method, req.URL, r.Status, r.Raw)
 	assert.NotEmpty(c.T, r.Header.Get("X-Request-ID"), what)
 	assert.NoError(c.T, CheckDescribed(req, r.Status, r.Header, r.Raw), "docs/openapi.yaml and the program differ: "+what)
-	if strings.HasPrefix(req.URL.Path, "/api/") {
+	inFHIR := req.URL.Path == "/fhir" || strings.HasPrefix(req.URL.Path, "/fhir/")
+	if inFHIR {
+		keepForValidators(c.T, r)
+	}
+	if inFHIR || strings.HasPrefix(req.URL.Path, "/api/") {
 		assert.Equal(c.T, "no-store", r.Header.Get("Cache-Control"), what)
 	}
 	if r.Status == http.StatusNoContent {
@@ -153,12 +159,18 @@ func (c *Client) check(req *http.Request, r *Response) {
 	if r.Status < 400 || req.Method == http.MethodHead {
 		return
 	}
-	assert.Equal(c.T, "application/problem+json", r.Header.Get("Content-Type"), what)
-	assert.EqualValues(c.T, r.Status, r.JSON["status"], what)
-	assert.Equal(c.T, http.StatusText(r.Status), r.JSON["title"], what)
-	assert.Equal(c.T, r.Header.Get("X-Request-ID"), r.JSON["request_id"], what)
-	assert.NotEmpty(c.T, r.JSON["detail"], what)
-	assert.NotEmpty(c.T, r.JSON["code"], what)
+	if inFHIR {
+		assert.Equal(c.T, "application/fhir+json; charset=utf-8", r.Header.Get("Content-Type"), what)
+		assert.Equal(c.T, "OperationOutcome", r.JSON["resourceType"], what)
+		assert.NotEmpty(c.T, r.JSON["issue"], what)
+	} else {
+		assert.Equal(c.T, "application/problem+json", r.Header.Get("Content-Type"), what)
+		assert.EqualValues(c.T, r.Status, r.JSON["status"], what)
+		assert.Equal(c.T, http.StatusText(r.Status), r.JSON["title"], what)
+		assert.Equal(c.T, r.Header.Get("X-Request-ID"), r.JSON["request_id"], what)
+		assert.NotEmpty(c.T, r.JSON["detail"], what)
+		assert.NotEmpty(c.T, r.JSON["code"], what)
+	}
 	if r.Status == http.StatusUnauthorized {
 		assert.Equal(c.T, "Bearer", r.Header.Get("WWW-Authenticate"), what)
 	}
@@ -168,6 +180,18 @@ func (c *Client) check(req *http.Request, r *Response) {
 	for _, internal := range []string{"SQLSTATE", "goroutine", "gorm", "sqlite", "pgx", ".go:"} {
 		assert.NotContains(c.T, r.Raw, internal, what)
 	}
+}
+
+// keepForValidators adds a body to the file that FHIR_BODIES names: tests/fhir/run.sh gives it to validators of FHIR.
+func keepForValidators(t testing.TB, r *Response) {
+	name := os.Getenv("FHIR_BODIES")
+	if name == "" || r.Raw == "" {
+		return
+	}
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	require.NoError(t, err)
+	_, err = f.WriteString(strings.TrimSpace(r.Raw) + "\n")
+	require.NoError(t, errors.Join(err, f.Close()))
 }
 
 // Expect fails the test at once unless the status is the wanted one.
@@ -200,7 +224,7 @@ func (r *Response) Column(name string) []any {
 
 // Error is what the problem document says of one field.
 func (r *Response) Error(field string) string {
-	errors, _ := r.JSON["errors"].(Object)
-	sentences, _ := errors[field].([]any)
+	all, _ := r.JSON["errors"].(Object)
+	sentences, _ := all[field].([]any)
 	return fmt.Sprint(sentences...)
 }

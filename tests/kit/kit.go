@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,6 +29,13 @@ var Server *Postgres
 // RunID is a word of this process alone. What is made on a shared server has it in its name.
 var RunID = strings.ToLower(rand.Text()[:8])
 
+// MigrateAgain is set by a package whose tests are about migrations. In all others, nobody migrates the copies of a database
+// that has just been migrated.
+var MigrateAgain = false
+
+// migrated are the addresses of such copies.
+var migrated sync.Map
+
 // WaitLimit is how long a test waits for what must happen soon.
 const WaitLimit = 10 * time.Second
 
@@ -42,12 +50,16 @@ var (
 func Main(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	if _, err := Description(); err != nil {
+		fmt.Printf("docs/openapi.yaml cannot be read: %.500s\n", err)
+		return 1
+	}
 	var err error
 	if Server, err = findPostgres(); err != nil {
 		warn(fmt.Sprintf("\n!!!! POSTGRESQL WAS NOT TESTED: half of the tests are skipped.\n!!!! %v\n\n", err))
 	} else {
 		defer Server.stop()
-		defer func() { _ = Server.drop(template) }()
+		defer func() { _ = Server.drop(append(Server.clean, template)...) }()
 	}
 	dir, err := os.MkdirTemp("", "clinic-test-")
 	if err == nil {
@@ -91,7 +103,10 @@ func makeTemplates(dir string) error {
 			return err
 		}
 	}
-	return nil
+	if Server == nil {
+		return nil
+	}
+	return Server.learnShape()
 }
 
 // shareConnections lowers the number of tests that run at once where the server has too few connections for them:
@@ -120,12 +135,17 @@ const maxConns = 4 // of one instance
 // BaseConfig is the default configuration, with cheap password hashes and no rate limit.
 func BaseConfig(database string) *config.Config {
 	cfg, err := config.Load([]string{
-		"DATABASE_URL=" + database, "JWT_SECRET=" + JWTSecret, "AUTH_RATE_LIMIT=0", fmt.Sprint("DB_MAX_CONNS=", maxConns),
+		"DATABASE_URL=" + database, "JWT_SECRET=" + JWTSecret, "AUDIT_KEY=" + AuditKey, "AUTH_RATE_LIMIT=0", fmt.Sprint("DB_MAX_CONNS=", maxConns),
 	}, os.DevNull)
 	if err != nil {
 		panic(err)
 	}
 	cfg.HashMemory = 64
+	if RaceDetector {
+		cfg.RequestTimeout = time.Minute // the tests of time limits set their own
+	}
+	_, isCopy := migrated.Load(database)
+	cfg.Migrated = isCopy && !MigrateAgain
 	cfg.StockGORM = os.Getenv("STOCK_GORM") != "" // which runs all tests without the plugin
 	return cfg
 }
@@ -140,11 +160,24 @@ func FreshSQLite(t testing.TB) string {
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "test.db")
 	require.NoError(t, os.WriteFile(path, content, 0o600))
+	migrated.Store("sqlite:"+path, true)
 	return "sqlite:" + path
 }
 
-// FreshPostgres makes a migrated PostgreSQL database. Without a server, the test is skipped.
+// FreshPostgres gives a migrated PostgreSQL database without rows. Without a server, the test is skipped.
 func FreshPostgres(t testing.TB) string {
+	t.Helper()
+	NeedPostgres(t)
+	name, err := Server.takeClean()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, Server.giveBack(name)) })
+	migrated.Store(Server.database(name), true)
+	return Server.database(name)
+}
+
+// FreshPostgresCopy makes a migrated PostgreSQL database whose files nobody has written: two of them give rows that nobody
+// asked to be ordered in the same order.
+func FreshPostgresCopy(t testing.TB) string {
 	t.Helper()
 	return FreshPostgresFrom(t, template)
 }

@@ -117,7 +117,12 @@ func (api *API) Environ() []string {
 	if database == "" {
 		database = "sqlite:" + api.Config.Database.SQLite
 	}
-	return append(coverage(), "DATABASE_URL="+database, "JWT_SECRET="+string([]byte(api.Config.JWTSecret)))
+	var former []string
+	for _, key := range api.Config.AuditOldKeys {
+		former = append(former, string(key))
+	}
+	return append(coverage(), "DATABASE_URL="+database, "JWT_SECRET="+string(api.Config.JWTSecret), "AUDIT_KEY="+string(api.Config.AuditKey),
+		"AUDIT_OLD_KEYS="+strings.Join(former, ","), "AUDIT_SEAL_FILE="+api.Config.AuditSealFile)
 }
 
 // RunCommand runs a command on the instance's database and returns its exit code and what it printed.
@@ -128,6 +133,6 @@ func (api *API) RunCommand(stdin string, args ...string) (code int, printed stri
 
 // RunCommandTo runs a command that reads and writes what it is given.
 func (api *API) RunCommandTo(ctx context.Context, in io.Reader, out io.Writer, args ...string) (code int) {
-	program := commands.Program{Environ: api.Environ(), Dotenv: os.DevNull, In: in, Out: out, Err: out}
+	program := commands.Program{Environ: api.Environ(), Dotenv: os.DevNull, In: in, Out: out, Err: out, Migrated: api.Config.Migrated}
 	return program.Run(ctx, args, nil) // never serves
 }

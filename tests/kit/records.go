@@ -63,9 +63,11 @@ var Records = []Record{
 		Object{
 			"name": "Petra Müller", "date_of_birth": "1984-02-29", "gender": "female", "phone": "+49 (0)30 123-45.6 x7/8", "email": "petra@example.org",
 			"address": "Weg 1\n10115 Berlin", "blood_group": "AB-", "allergies": "Pollen 🌼", "medical_history": "Asthma",
+			"identifiers": []any{Object{"system": "urn:clinic:file", "value": "2024-0017"}},
 		},
 		Object{
 			"date_of_birth": nil, "gender": "unknown", "phone": "", "email": "", "address": "", "blood_group": "", "allergies": "", "medical_history": "",
+			"identifiers": []any{},
 		},
 	},
 	{

@@ -2,6 +2,7 @@ package operations
 
 import (
 	"net/http"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,7 +16,7 @@ func TestHelpListsEverySubcommand(t *testing.T) {
 	for _, args := range [][]string{{"help"}, {"--help"}} {
 		code, out := api.RunCommand("", args...)
 		assert.Equal(t, 0, code)
-		for _, command := range []string{"audit", "backup", "changepassword", "createadmin", "demo", "help", "restore"} {
+		for _, command := range []string{"audit", "backup", "changepassword", "createadmin", "createuser", "demo", "export", "help", "move", "restore"} {
 			assert.Regexp(t, `(?m)^  `+command+` +\S`, out)
 		}
 	}
@@ -33,11 +34,27 @@ func TestHelpListsEverySubcommand(t *testing.T) {
 	}
 }
 
+func TestCreateuserPrintsATokenOnce(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		code, out := api.RunCommand("", "createuser", "Cem", "cem@example.org", "--first-name", "Cem")
+		assert.Equal(t, 0, code, out)
+		assert.Contains(t, out, "72 hours")
+		token := regexp.MustCompile(`(?m)^[A-Z2-7]{52}$`).FindString(out)
+		api.Nobody().Post("/api/auth/accept/", kit.Object{"token": token, "password": kit.Password}).Expect(http.StatusNoContent)
+		user := api.TryLogin("cem", kit.Password).Expect(http.StatusOK).JSON["user"].(kit.Object)
+		assert.Equal(t, []any{false, "Cem"}, []any{user["is_staff"], user["first_name"]})
+		code, out = api.RunCommand("", "createuser", "cem", "CEM@example.org")
+		assert.Equal(t, 1, code)
+		assert.Contains(t, out, "username: A user with that username already exists.")
+		assert.Contains(t, out, "email: A user with that email already exists.")
+	})
+}
+
 func TestCreateadminOpensAStaffAccount(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		code, out := api.RunCommand(kit.Password+"\nmore\n", "createadmin", "--username", "Boss", "--email", "boss@example.org", "--password-stdin")
 		assert.Equal(t, 0, code, out)
-		assert.Equal(t, "Staff account Boss created.\n", out)
+		assert.Equal(t, "Using "+api.Config.Database.String()+"\nStaff account Boss created.\n", out)
 		assert.Contains(t, api.Text("SELECT password_hash FROM users"), "$m=19456,t=2,p=1$")
 		boss := api.Nobody()
 		boss.Name = "boss"

@@ -33,29 +33,34 @@ func TestConfigurationHasDefaults(t *testing.T) {
 	t.Chdir(t.TempDir())
 	cfg, err := load(t, "")
 	require.NoError(t, err)
-	assert.Len(t, cfg.JWTSecret, 64) // made at random
+	assert.NoFileExists(t, "healthcare.db.secret")
+	require.NoError(t, cfg.KeepSecret())
+	assert.Len(t, string(cfg.JWTSecret), 64) // made at random
 	cfg.JWTSecret = ""
 	assert.Equal(t, &config.Config{
 		Host: "127.0.0.1", Port: 8000, Database: config.Database{SQLite: "healthcare.db"}, MaxConns: 16, MaxIdle: 16, MinPassword: 8,
 		AccessTokenTTL: 15 * time.Minute, RefreshTokenTTL: 168 * time.Hour, RefreshGrace: 10 * time.Second,
-		Registration: "open", AuthRateLimit: 120, AccountRateLimit: 6000, AuditSealFile: "healthcare.db.seal", RequestTimeout: 10 * time.Second, LogLevel: slog.LevelInfo, HashMemory: 19 * 1024,
+		Registration: "open", PatientAccess: "own", AuthRateLimit: 120, AccountRateLimit: 6000, AuditSealFile: "healthcare.db.seal", RequestTimeout: 10 * time.Second, LogLevel: slog.LevelInfo, HashMemory: 19 * 1024,
 	}, cfg)
 }
 
 func TestEveryVariableIsRead(t *testing.T) {
 	t.Parallel()
 	cfg, err := load(t, "", "HOST=::1", "PORT=80", "DATABASE_URL=postgresql://u:pw@db.example.org:5433/clinic", "JWT_SECRET="+secret, "DB_MAX_CONNS=5", "DB_MAX_IDLE_CONNS=0",
-		"PASSWORD_MIN_LENGTH=15", "ACCESS_TOKEN_TTL=1h30m", "REFRESH_TOKEN_TTL=24h", "REFRESH_GRACE=0s", "AUDIT_KEY="+secret, "REGISTRATION=closed", "AUTH_RATE_LIMIT=0", "ACCOUNT_RATE_LIMIT=9", "AUDIT_SEAL_FILE=/x", "REQUEST_TIMEOUT=30s", "LOG_LEVEL=WARN",
-		"CORS_ALLOWED_ORIGINS=https://app.example.org, http://localhost:3000/", "TRUSTED_PROXIES=10.1.2.3/8, ::1,192.0.2.7")
+		"PASSWORD_MIN_LENGTH=15", "ACCESS_TOKEN_TTL=1h30m", "REFRESH_TOKEN_TTL=24h", "REFRESH_GRACE=0s", "AUDIT_KEY="+secret, "AUDIT_OLD_KEYS=one, \"t,wo\",,\nchangemechangeme", "REGISTRATION=closed", "AUTH_RATE_LIMIT=0", "ACCOUNT_RATE_LIMIT=9", "AUDIT_SEAL_FILE=/x", "REQUEST_TIMEOUT=30s", "DRAIN_DELAY=10s", "LOG_LEVEL=WARN",
+		"CORS_ALLOWED_ORIGINS=https://app.example.org, http://localhost:3000/", "TRUSTED_PROXIES=10.1.2.3/8, ::1,192.0.2.7",
+		"PATIENT_ACCESS=clinic", "PUBLIC_URL=https://Clinic.example.org/", "SMTP_URL=smtp://clinic:p%40ss@mail.example.org", "MAIL_FROM=Clinic <clinic@example.org>")
 	require.NoError(t, err)
 	assert.Equal(t, &config.Config{
-		Host: "::1", Port: 80, Database: config.Database{Postgres: "postgresql://u:pw@db.example.org:5433/clinic"}, JWTSecret: secret, AuditKey: secret, MaxConns: 5, MinPassword: 15, RefreshTokenTTL: 24 * time.Hour,
-		AccessTokenTTL: 90 * time.Minute, Registration: "closed", AuthRateLimit: 0, AccountRateLimit: 9, AuditSealFile: "/x", RequestTimeout: 30 * time.Second, LogLevel: slog.LevelWarn, HashMemory: 19 * 1024,
+		Host: "::1", Port: 80, Database: config.Database{Postgres: "postgresql://u:pw@db.example.org:5433/clinic"}, JWTSecret: secret, AuditKey: secret, AuditOldKeys: config.Secrets{"one", "t,wo", "changemechangeme"}, MaxConns: 5, MinPassword: 15, RefreshTokenTTL: 24 * time.Hour,
+		AccessTokenTTL: 90 * time.Minute, Registration: "closed", AuthRateLimit: 0, AccountRateLimit: 9, AuditSealFile: "/x", RequestTimeout: 30 * time.Second, DrainDelay: 10 * time.Second, LogLevel: slog.LevelWarn, HashMemory: 19 * 1024,
+		PatientAccess: "clinic", PublicURL: "https://clinic.example.org", MailFrom: "Clinic <clinic@example.org>",
+		SMTP:               config.SMTP{Host: "mail.example.org", Port: 587, User: "clinic", Password: "p@ss"},
 		CORSAllowedOrigins: []config.Origin{"https://app.example.org", "http://localhost:3000"},
 		TrustedProxies:     []config.Network{{Prefix: netip.MustParsePrefix("10.0.0.0/8")}, {Prefix: netip.MustParsePrefix("::1/128")}, {Prefix: netip.MustParsePrefix("192.0.2.7/32")}},
 	}, cfg)
-	assert.Equal(t, "PostgreSQL, db.example.org:5433/clinic", cfg.Database.String())
-	kit.Absent(t, fmt.Sprint(cfg.JWTSecret, " ", cfg.Database), secret, "pw")
+	assert.Equal(t, "PostgreSQL, database clinic at db.example.org:5433", cfg.Database.String())
+	kit.Absent(t, fmt.Sprint(cfg.JWTSecret, cfg.AuditOldKeys, " ", cfg.Database), secret, "pw", "one", "changeme")
 }
 
 func TestAWrongVariableIsNamedAndItsValueIsNot(t *testing.T) {
@@ -63,6 +68,10 @@ func TestAWrongVariableIsNamedAndItsValueIsNot(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	for variable, cases := range map[string]map[string][]string{
 		"HOST":                 {"IP address or a host name": {"two words", "http://x", "-"}},
+		"PATIENT_ACCESS":       {"one of: own, clinic": {"all", "Own"}},
+		"PUBLIC_URL":           {"without a path": {"clinic.example.com", "https://x.org/a", "https://u:p@x.org", "ftp://x.org"}},
+		"SMTP_URL":             {"smtp://user": {"mail.example.org", "http://mail.example.org", "smtp://h?x=1", "smtp://u:p%zz@h"}, "port": {"smtp://h:0", "smtp://h:99999"}},
+		"MAIL_FROM":            {"one address": {"no-address", "a@example.com, b@example.com"}},
 		"PORT":                 {"whole number": {"web", "80.5", "99999999999999999999"}, "at least 0": {"-1"}, "at most 65535": {"65536"}},
 		"DATABASE_URL":         {"postgres:// or sqlite:": {"mysql://x", "healthcare.db", "file:x"}, "path of a file": {"sqlite:", "sqlite::memory:", "sqlite:///", "sqlite:x.db?mode=ro", "sqlite:file:x.db", "sqlite://file:x.db", "sqlite:file:///x.db?mode=memory"}, "folder": {"sqlite:" + missing + "/x.db"}},
 		"DB_MAX_CONNS":         {"at least 1": {"0", "-5"}, "at most 1000": {"1001"}, "whole number": {"many"}},
@@ -77,6 +86,7 @@ func TestAWrongVariableIsNamedAndItsValueIsNot(t *testing.T) {
 		"CORS_ALLOWED_ORIGINS": {"origins such as": {"*", "https://*.example.net", "clinic.example.net", "https://clinic.example.net/path", "https://a.org,ftp://b.org", "https://u:p@a.org", "https://a.org?x", "://", "https://:443"}, "ports up to 65535": {"https://a.org:65536"}, "xn--": {"https://bücher.example"}},
 		"TRUSTED_PROXIES":      {"CIDR": {"*", "proxy.example.org", "10.0.0.0/33", "10.0.0.1,nonsense"}},
 		"REQUEST_TIMEOUT":      {"a duration": {"soon"}, "at least 100ms": {"1ms"}, "at most 5m": {"6m"}},
+		"DRAIN_DELAY":          {"a duration": {"soon"}, "at least 0s": {"-1s"}, "at most 5m": {"6m"}},
 		"LOG_LEVEL":            {"debug, info, warn, error": {"loud", "verbose"}},
 	} {
 		for says, values := range cases {
@@ -180,6 +190,15 @@ func TestPostgresNeedsASecret(t *testing.T) {
 	kit.Absent(t, err.Error(), "hunter2")
 }
 
+// keep is load for whoever opens the database.
+func keep(t *testing.T, environ ...string) (*config.Config, error) {
+	t.Helper()
+	cfg, err := load(t, "", environ...)
+	require.NoError(t, err)
+	err = cfg.KeepSecret()
+	return cfg, err
+}
+
 func TestTheEmbeddedDatabaseKeepsASecretBesideIt(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -188,7 +207,7 @@ func TestTheEmbeddedDatabaseKeepsASecretBesideIt(t *testing.T) {
 	secrets := make(chan config.Secret, 8)
 	for range 8 { // at once, and all use the same
 		go func() {
-			cfg, err := load(t, "", database)
+			cfg, err := keep(t, database)
 			assert.NoError(t, err)
 			secrets <- cfg.JWTSecret
 		}()
@@ -207,17 +226,17 @@ func TestTheEmbeddedDatabaseKeepsASecretBesideIt(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, entries, 1) // no temporary file is left
 
-	cfg, err := load(t, "", database, "JWT_SECRET="+secret)
+	cfg, err := keep(t, database, "JWT_SECRET="+secret)
 	require.NoError(t, err)
 	assert.Equal(t, config.Secret(secret), cfg.JWTSecret)
 
 	require.NoError(t, os.WriteFile(file, []byte("short"), 0o600))
-	_, err = load(t, "", database)
-	assert.ErrorContains(t, err, "JWT_SECRET: not set")
+	_, err = keep(t, database)
+	require.ErrorContains(t, err, "JWT_SECRET: not set")
 	require.NoError(t, os.Remove(file))
 	require.NoError(t, os.Mkdir(file, 0o700))
-	_, err = load(t, "", database)
-	assert.ErrorContains(t, err, "JWT_SECRET: not set")
+	_, err = keep(t, database)
+	require.ErrorContains(t, err, "JWT_SECRET: not set")
 }
 
 func TestDatabaseAddresses(t *testing.T) {
@@ -229,7 +248,22 @@ func TestDatabaseAddresses(t *testing.T) {
 		var d config.Database
 		require.NoError(t, d.UnmarshalText([]byte(address)))
 		assert.Equal(t, config.Database{SQLite: want}, d, address)
-		assert.Equal(t, "SQLite, file "+want, d.String())
+		absolute, err := filepath.Abs(want)
+		require.NoError(t, err)
+		assert.Equal(t, "SQLite, file "+absolute, d.String())
 	}
+	assert.Equal(t, "PostgreSQL, database d", config.Database{Postgres: "postgres:///d?host=/run"}.String())
 	assert.Equal(t, "PostgreSQL", config.Database{Postgres: "postgres://u:p%zz@h/d"}.String())
+}
+
+func TestVariablesThatDoNotFitEachOtherAreNamed(t *testing.T) {
+	t.Parallel()
+	database := "DATABASE_URL=sqlite:" + filepath.Join(t.TempDir(), "x.db")
+	_, err := load(t, "", database, "PATIENT_ACCESS=clinic")
+	assert.ErrorContains(t, err, "REGISTRATION: must be closed where PATIENT_ACCESS is clinic")
+	_, err = load(t, "", database, "PATIENT_ACCESS=clinic", "REGISTRATION=closed")
+	assert.NoError(t, err)
+	_, err = load(t, "", database, "SMTP_URL=smtps://mail.example.org")
+	assert.ErrorContains(t, err, "PUBLIC_URL: required with SMTP_URL")
+	assert.ErrorContains(t, err, "MAIL_FROM: required with SMTP_URL")
 }

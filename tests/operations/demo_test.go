@@ -3,6 +3,7 @@ package operations
 import (
 	"context"
 	"net/http"
+	"regexp"
 	"testing"
 	"time"
 
@@ -35,14 +36,15 @@ func TestDemoInventsAClinic(t *testing.T) {
 			code, says := first.RunCommand("", "demo")
 			require.Zero(t, code, says)
 			assert.NotContains(t, says, "%", "a progress bar without a terminal")
-			assert.Contains(t, says, "password: harbour lantern 42 cedar\nfor demonstration only")
-			code, _ = second.RunCommand("", "demo")
+			assert.Contains(t, says, "username: demo\n  password: harbour lantern 42 cedar\nfor demonstration only")
+			assert.Regexp(t, `\nNext: .*/docs.*README\.md.*\n$`, says)
+			code, alsoSays := second.RunCommand("", "demo")
 			require.Zero(t, code)
 			assert.Equal(t, demoData(first), demoData(second))
 
-			code, says = first.RunCommand("", "demo")
+			code, refusal := first.RunCommand("", "demo")
 			assert.Equal(t, 1, code)
-			assert.Contains(t, says, "--force")
+			assert.Contains(t, refusal, "--force")
 			assert.Equal(t, demoData(second), demoData(first), "a refused run must store nothing")
 
 			demo := loginToDemo(first, "demo")
@@ -54,6 +56,10 @@ func TestDemoInventsAClinic(t *testing.T) {
 			assert.GreaterOrEqual(t, first.Count("SELECT count(*) FROM patients WHERE version > 1"), 20)
 			assert.NotEmpty(t, demo.Get("/api/patients/?search=M%C3%9CLLER").Results())
 			assert.Equal(t, false, demo.Get("/api/auth/me/").JSON["is_staff"])
+			staff, secret := staffOfDemo(first, says)
+			assert.Equal(t, []any{"demo-staff", true}, []any{staff.JSON["username"], staff.JSON["is_staff"]})
+			_, another := staffOfDemo(second, alsoSays)
+			assert.NotEqual(t, secret, another, "a password of staff that everybody knows")
 		})
 		t.Run(name+": once more with --force", func(t *testing.T) {
 			t.Parallel()
@@ -79,10 +85,20 @@ func TestDemoInventsAClinic(t *testing.T) {
 			require.Eventually(t, func() bool { return api.Count("SELECT count(*) FROM patients") > 0 }, kit.WaitLimit, time.Millisecond)
 			interrupt()
 			assert.Equal(t, 1, <-ended)
-			assert.Equal(t, "healthcare: stopped: a part of the clinic is in the database already\n", says.String())
+			assert.Regexp(t, `^Using .*\nhealthcare: stopped: a part of the clinic is in the database already\n$`, says.String())
 			assert.Less(t, api.Count("SELECT count(*) FROM patients"), 200)
 		})
 	}
+}
+
+// staffOfDemo logs in as the staff account that demo opened, and returns that account and its password.
+func staffOfDemo(api *kit.API, says string) (account *kit.Response, password string) {
+	api.T.Helper()
+	found := regexp.MustCompile(`Or as staff\n  username: (\S+)\n  password: (\S+)\n`).FindStringSubmatch(says)
+	require.NotNil(api.T, found, says)
+	c := api.Nobody()
+	c.Token = c.Post("/api/auth/login/", kit.Object{"username": found[1], "password": found[2]}).Expect(http.StatusOK).JSON["access"].(string)
+	return c.Get("/api/auth/me/").Expect(http.StatusOK), found[2]
 }
 
 // loginToDemo logs in with the password that every demonstration has.

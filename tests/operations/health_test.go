@@ -55,6 +55,62 @@ func TestWithoutItsDatabaseAnInstanceIsAliveButNotReady(t *testing.T) {
 	assert.Zero(t, ana.Get("/api/patients/").Expect(http.StatusOK).JSON["count"]) // nothing of the refused came through
 }
 
+func TestAnInstanceWhoseDatabaseCanOnlyBeReadIsNotReady(t *testing.T) {
+	t.Parallel()
+	cfg := kit.BaseConfig(kit.FreshPostgresFrom(t, ""))
+	first := kit.Start(t, cfg)
+	first.Nobody().Get("/readyz").Expect(http.StatusOK)
+	name := cfg.Database.Postgres[strings.LastIndex(cfg.Database.Postgres, "/")+1:]
+	name, _, _ = strings.Cut(name, "?")
+	readOnly := func(yes string) {
+		_, err := kit.Server.Admin.Exec("ALTER DATABASE " + name + " SET default_transaction_read_only = " + yes)
+		require.NoError(t, err)
+		_, err = kit.Server.Admin.Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND query LIKE '%pg_is_in_recovery%'", name) // the probe's
+		require.NoError(t, err)
+	}
+	readOnly("on")
+	assert.Contains(t, first.Nobody().Get("/readyz").Expect(http.StatusServiceUnavailable).Raw, "can only be read")
+	readOnly("off")
+	first.Nobody().Get("/readyz").Expect(http.StatusOK)
+}
+
+func TestABusyInstanceIsReady(t *testing.T) {
+	t.Parallel()
+	api := kit.Start(t, kit.BaseConfig(kit.FreshPostgres(t)))
+	ana := api.User("ana")
+	patient := ana.Patient("Petra")
+	tx, err := api.SQL().Begin()
+	require.NoError(t, err)
+	_, err = tx.Exec("SELECT FROM patients FOR UPDATE")
+	require.NoError(t, err)
+	waiting := make(chan []*kit.Response)
+	go func() {
+		waiting <- kit.AtOnce(2*api.Config.MaxConns, func(i int) *kit.Response { return ana.Delete(kit.Path("patients", patient)) })
+	}()
+	busy := func() bool {
+		return api.Count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") >= api.Config.MaxConns
+	}
+	require.Eventually(t, busy, kit.WaitLimit, 10*time.Millisecond)
+	api.Nobody().Get("/readyz").Expect(http.StatusOK)
+	require.NoError(t, tx.Rollback())
+	<-waiting
+}
+
+func TestAnInstanceThatCannotStoreItsAuditTrailIsNotReady(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := api.User("ana")
+		patient := ana.Patient("Petra")
+		api.Exec("ALTER TABLE events RENAME TO away")
+		ready := func(status int) func() bool {
+			return func() bool { return api.Nobody().Get("/readyz").Status == status }
+		}
+		ana.Get(kit.Path("patients", patient)).Expect(http.StatusOK)
+		require.Eventually(t, ready(http.StatusServiceUnavailable), kit.WaitLimit, 10*time.Millisecond)
+		api.Exec("ALTER TABLE away RENAME TO events")
+		require.Eventually(t, ready(http.StatusOK), kit.WaitLimit, 10*time.Millisecond)
+	})
+}
+
 func TestARequestEndsWithinItsTimeLimit(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := api.User("ana")

@@ -7,4 +7,7 @@ import (
 	"healthcare/tests/kit"
 )
 
-func TestMain(m *testing.M) { kit.Main(m) }
+func TestMain(m *testing.M) {
+	kit.MigrateAgain = true
+	kit.Main(m)
+}

@@ -140,7 +140,7 @@ func TestInstancesThatStartAtOnceOnAnEmptyDatabaseAllServe(t *testing.T) {
 				go func() {
 					db, err := models.Open(t.Context(), cfg)
 					if err == nil {
-						err = db.Ping(t.Context())
+						err = db.Ready(t.Context())
 						err = errors.Join(err, db.Close())
 					}
 					errs <- err

@@ -25,10 +25,10 @@ func TestTheProgramServesWithoutAnySetting(t *testing.T) {
 	dir := t.TempDir()
 	p := kit.Launch(t, dir, nil)
 	api := p.Serving()
-	assert.Regexp(t, `^Clinic API on http://127\.0\.0\.1:\d+/ with SQLite, file healthcare\.db\n`, p.Out)
+	assert.Regexp(t, `^Healthcare API \d+\.\d+\.\d+ on http://127\.0\.0\.1:\d+/ with SQLite, file /.*/healthcare\.db\n`, p.Out)
 	ana := api.User("ana")
 	ana.Post("/api/patients/", kit.Object{"name": kit.Marker}).Expect(http.StatusCreated)
-	for _, file := range []string{"healthcare.db", "healthcare.db-wal", "healthcare.db-shm", "healthcare.db.secret"} {
+	for _, file := range []string{"healthcare.db", "healthcare.db-wal", "healthcare.db-shm", "healthcare.db.secret", "healthcare.db.audit-keys"} {
 		info, err := os.Stat(filepath.Join(dir, file))
 		require.NoError(t, err)
 		assert.Equal(t, os.FileMode(0o600), info.Mode(), file)
@@ -42,7 +42,10 @@ func TestTheProgramServesWithoutAnySetting(t *testing.T) {
 	after.Get("/api/patients/?search=" + kit.Marker + ";x").Expect(http.StatusBadRequest)
 	kept, err := os.ReadFile(filepath.Join(dir, "healthcare.db.secret"))
 	require.NoError(t, err)
-	kit.Absent(t, p.Out.String()+p.Err.String()+again.Out.String()+again.Err.String(), kit.Marker, kit.Password, ana.Token, string(kept))
+	keys, err := os.ReadFile(filepath.Join(dir, "healthcare.db.audit-keys"))
+	require.NoError(t, err)
+	kit.Absent(t, string(keys), string(kept))
+	kit.Absent(t, p.Out.String()+p.Err.String()+again.Out.String()+again.Err.String(), kit.Marker, kit.Password, ana.Token, string(kept), string(keys)[15:79])
 	again.Err.Lines(t, 2) // one for each request
 }
 
@@ -55,7 +58,7 @@ func TestFilesThatOthersMayReachAreNamedAtTheStart(t *testing.T) {
 	assert.Empty(t, p.Err.String())
 	require.NoError(t, p.Cmd.Process.Signal(os.Interrupt))
 	p.ExitCode()
-	modes := map[string]os.FileMode{".env": 0o644, "healthcare.db": 0o640, "healthcare.db.secret": 0o602}
+	modes := map[string]os.FileMode{".env": 0o644, "healthcare.db": 0o640, "healthcare.db.secret": 0o602, "healthcare.db.audit-keys": 0o660}
 	for name, mode := range modes {
 		require.NoError(t, os.Chmod(filepath.Join(dir, name), mode))
 	}
@@ -100,7 +103,7 @@ func TestTheFileSetsWhatTheEnvironmentDoesNot(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), []byte("DATABASE_URL=sqlite:from-file.db\nREGISTRATION=closed\nPORT=nonsense\n"), 0o600))
 	p := kit.Launch(t, dir, nil, "REGISTRATION=open")
 	api := p.Serving()
-	assert.Contains(t, p.Out.String(), "SQLite, file from-file.db")
+	assert.Contains(t, p.Out.String(), "SQLite, file "+filepath.Join(dir, "from-file.db"))
 	api.User("ana")
 }
 
@@ -180,6 +183,33 @@ func TestARunningRequestMayFinishWhenTheProgramIsStopped(t *testing.T) {
 	assert.Equal(t, 1.0, ana.At(again.Serving()).Get("/api/patients/").Expect(http.StatusOK).JSON["count"])
 }
 
+func TestAServerThatStopsTakesRequestsUntilItsClientsKnow(t *testing.T) {
+	t.Parallel()
+	p := kit.Launch(t, t.TempDir(), nil, "DRAIN_DELAY=2s")
+	api := p.Serving()
+	ana := api.User("ana")
+	closes := func() bool {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, api.URL+"/healthz", http.NoBody)
+		require.NoError(t, err)
+		res, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		assert.Equal(t, http.StatusOK, res.StatusCode)
+		return res.Close
+	}
+	assert.False(t, closes())
+	require.NoError(t, p.Cmd.Process.Signal(syscall.SIGTERM))
+	p.Await(p.Err, "still taken")
+	for range 3 { // each on a connection of its own
+		api.Nobody().Get("/readyz").Expect(http.StatusServiceUnavailable)
+		ana.Post("/api/patients/", kit.Object{"name": "Petra"}).Expect(http.StatusCreated)
+		assert.True(t, closes())
+	}
+	assert.Zero(t, p.ExitCode(), "%s", p.Err)
+	again := kit.Launch(t, p.Dir, nil)
+	assert.Equal(t, 3.0, ana.At(again.Serving()).Get("/api/patients/").Expect(http.StatusOK).JSON["count"])
+}
+
 func TestAClientThatStopsSendingIsNotWaitedForForever(t *testing.T) {
 	t.Parallel()
 	api := kit.Launch(t, t.TempDir(), nil, "REQUEST_TIMEOUT=100ms").Serving()
@@ -204,7 +234,7 @@ func TestTwoInstancesThatStartAtOnceOnOnePostgresServeTheSame(t *testing.T) {
 	ana := first.Serving().User("ana")
 	there := ana.At(second.Serving())
 	kit.Absent(t, first.Out.String(), secret)
-	assert.Contains(t, first.Out.String(), "PostgreSQL, "+kit.Server.URL.Host)
+	assert.Contains(t, first.Out.String(), " at "+kit.Server.URL.Host)
 	patient := ana.Patient("Petra")
 	there.Patch(kit.Path("patients", patient), kit.Object{"name": "Paula"}).Expect(http.StatusOK)
 	there.Assign(patient, ana.Doctor("Dora")).Expect(http.StatusCreated)

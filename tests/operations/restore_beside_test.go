@@ -45,7 +45,7 @@ func TestARestoreRefusesAFileThatAServerRunsOn(t *testing.T) {
 	for _, name := range []string{path, link} {
 		code, _, says := kit.RunProgram(t, dir, []string{"restore", file}, "DATABASE_URL=sqlite:"+name)
 		assert.Equal(t, 1, code)
-		assert.Equal(t, "healthcare: "+path+" is in use: stop the server, and what else has it open\n", says)
+		assert.Equal(t, "Using SQLite, file "+name+"\nhealthcare: "+path+" is in use: stop the server, and what else has it open\n", says)
 	}
 	code, _, says := kit.RunProgram(t, dir, []string{"audit", "verify"}, "DATABASE_URL=sqlite:"+path) // commands go on
 	require.Zero(t, code, says)

@@ -78,6 +78,6 @@ func TestAPatternBesideTheDatabaseIsRefused(t *testing.T) {
 	t.Parallel()
 	database := t.TempDir() + "/clinic.db"
 	require.NoError(t, os.WriteFile(database+".secret", []byte(strings.Repeat("changeme", 4)), 0o600))
-	_, err := load(t, "", "DATABASE_URL=sqlite:"+database)
+	_, err := keep(t, "DATABASE_URL=sqlite:"+database)
 	assert.ErrorContains(t, err, "clinic.db.secret holds must not repeat itself")
 }

@@ -20,6 +20,8 @@ func TestThePagesAndTheirFilesAreServed(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		for path, contentType := range map[string]string{
 			"/":                          "text/html; charset=utf-8",
+			"/accept":                    "text/html; charset=utf-8",
+			"/docs/accept.js":            "text/javascript; charset=utf-8",
 			"/docs":                      "text/html; charset=utf-8",
 			"/docs/":                     "text/html; charset=utf-8",
 			"/docs/pages.css":            "text/css; charset=utf-8",
@@ -104,6 +106,16 @@ func TestTheHomePageSaysWhatRunsHereAndNotWhere(t *testing.T) {
 			assert.True(t, database == "" || !strings.Contains(page, database))
 		}
 		assert.Contains(t, page, "curl "+api.URL+"/api/auth/register/")
+	})
+}
+
+func TestTheHomePageSaysWhereToGoNext(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		_, next, found := strings.Cut(api.Nobody().Get("/").Expect(http.StatusOK).Raw, "Where to go next")
+		require.True(t, found)
+		for _, place := range []string{`<a href="/docs">`, "<code>healthcare demo</code>", "<code>README.md</code>"} {
+			assert.Contains(t, next, place)
+		}
 	})
 }
 

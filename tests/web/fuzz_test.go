@@ -120,6 +120,7 @@ var fuzzBodies = []struct {
 	{"POST", "/api/auth/register/", asNobody}, {"POST", "/api/auth/login/", asNobody}, {"POST", "/api/auth/refresh/", asNobody},
 	{"POST", "/api/auth/verify/", asNobody}, {"PATCH", "/api/auth/me/", asAna}, {"POST", "/api/auth/password/", asAna},
 	{"PATCH", "/api/users/2/", asStaff}, {"POST", "/api/patients/1/restore/", asStaff}, {"POST", "/api/users/2/unlock/", asStaff},
+	{"POST", "/api/users/", asStaff}, {"POST", "/api/users/2/reset/", asStaff},
 }
 
 func asNobody(*target) string  { return "" }

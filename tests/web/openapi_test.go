@@ -12,6 +12,15 @@ import (
 	"healthcare/tests/kit"
 )
 
+func TestTheDescriptionIsRight(t *testing.T) {
+	doc, err := kit.Description()
+	require.NoError(t, err)
+	if err := doc.Validate(t.Context()); err != nil {
+		says, _, _ := strings.Cut(strings.ReplaceAll(err.Error(), "validation failed due to: ", ""), "\n") // then the schema follows
+		t.Errorf("docs/openapi.yaml: %s", says)
+	}
+}
+
 func TestTheDescriptionHasJustTheRoutesThatExist(t *testing.T) {
 	doc, err := kit.Description()
 	require.NoError(t, err)

@@ -26,5 +26,5 @@ func TestReadmeTableHoldsOnlyRoutesThatExist(t *testing.T) {
 				assert.NotContains(t, []int{http.StatusNotFound, http.StatusMethodNotAllowed}, r.Status, "%s %s", method, row[2])
 			}
 		}
-	})
+	}, kit.WithMail)
 }

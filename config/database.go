@@ -1,0 +1,62 @@
+package config
+
+import (
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Database is DATABASE_URL: just one of the two is set.
+type Database struct {
+	Postgres string // the whole postgres:// address
+	SQLite   string // the path of the embedded database's file
+}
+
+// UnmarshalText reads postgres://…, postgresql://… or sqlite:path.
+func (d *Database) UnmarshalText(text []byte) error {
+	s := string(text)
+	switch {
+	case strings.HasPrefix(s, "postgres://"), strings.HasPrefix(s, "postgresql://"):
+		d.Postgres = s
+		return nil
+	case strings.HasPrefix(s, "sqlite:"):
+		// sqlite:///path is what Django users know; sqlite:path is the short form.
+		path := strings.TrimPrefix(strings.TrimPrefix(s, "sqlite:"), "//")
+		// SQLite would read file:path as a URI, and make a file of another name.
+		if path == "" || path == "/" || strings.HasPrefix(path, "file:") || strings.Contains(path, ":memory:") || strings.Contains(path, "?") {
+			return errors.New("sqlite: needs the path of a file, neither a file: URI nor options")
+		}
+		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+			return errors.New("the folder of the sqlite file does not exist")
+		}
+		d.SQLite = path
+		return nil
+	}
+	return errors.New("must begin with postgres:// or sqlite: and name a database")
+}
+
+// String names the database, without its credentials.
+func (d Database) String() string {
+	if d.Postgres == "" {
+		return "SQLite, file " + absolute(d.SQLite)
+	}
+	u, err := url.Parse(d.Postgres)
+	if err != nil {
+		return "PostgreSQL"
+	}
+	database := "PostgreSQL, database " + strings.TrimPrefix(u.Path, "/")
+	if u.Host == "" {
+		return database
+	}
+	return database + " at " + u.Host
+}
+
+// absolute is a path as it is from everywhere: a command that runs in another folder than was meant shows it.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}

@@ -1,0 +1,6 @@
+//go:build race
+
+package tabular
+
+// raceDetector makes the code ten times slower.
+const raceDetector = true

@@ -1,0 +1,30 @@
+# Sourced by the scripts in the folders here: the program, built, and a server of their own. What the server is to be told is
+# in the environment.
+dir=$(mktemp -d)
+pid=
+halt() {
+	[ -z "$pid" ] || { kill "$pid" && wait "$pid"; } || true
+	pid=
+}
+finish() {
+	halt
+	rm -rf "$dir"
+}
+trap finish EXIT
+trap 'exit 1' INT TERM
+(cd ../.. && go build -o "$dir/healthcare" .)
+
+# serve starts the server, and sets its address.
+serve() {
+	: >"$dir/out"
+	PORT=0 HOST=127.0.0.1 "$dir/healthcare" >"$dir/out" 2>"$dir/log" &
+	pid=$!
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		address=$(sed -n 's|.*\(http://[0-9.:]*\)/ .*|\1|p' "$dir/out")
+		[ -z "$address" ] || return 0
+		sleep 0.5
+	done
+	echo "the server did not start:" >&2
+	cat "$dir/log" >&2
+	return 1
+}
