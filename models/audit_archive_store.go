@@ -19,7 +19,7 @@ func (db *DB) readsSince(ctx context.Context) (*time.Time, error) {
 	return &newest[0].Until, nil
 }
 
-// storeArchive stores a note together with its event, and waits until that is sealed.
+// storeArchive stores a note together with its event, and seals that.
 func (db *DB) storeArchive(ctx context.Context, a *Archive, after int64) error {
 	err := db.Write(ctx, Actor{}, func(tx *Tx) error {
 		if err := tx.serialize("archive"); err != nil {
@@ -46,24 +46,17 @@ func (db *DB) storeArchive(ctx context.Context, a *Archive, after int64) error {
 	return db.sealArchive(ctx, *a)
 }
 
-// sealArchive waits until the event of a note is sealed with the key of the note. If it was with another (rotate-key came
+// sealArchive seals the event of a note, with the key of the note. If it was with another (rotate-key came
 // between), the note is worth nothing and goes.
 func (db *DB) sealArchive(ctx context.Context, a Archive) error {
+	if err := db.SealAll(ctx); err != nil {
+		return err
+	}
 	s, err := db.sealingIn(db.read.WithContext(ctx))
 	if err != nil {
 		return err
 	}
-	var key auditKey
-	err = awaited(ctx, "the event of the archive is not sealed", func() (bool, error) {
-		err := db.SealAll(ctx)
-		if err == nil {
-			key, _, err = s.of(a.EventID)
-		}
-		if errors.Is(err, errNotSealed) { // but another instance is about to
-			return false, nil
-		}
-		return true, err
-	})
+	key, _, err := s.of(a.EventID)
 	if err != nil || key.id == a.KeyID {
 		return err
 	}

@@ -49,15 +49,14 @@ func (db *DB) ArchiveAudit(ctx context.Context, until time.Time, noted, dir stri
 	if _, err := db.VerifyAudit(ctx, noted, progress); err != nil {
 		return nil, fmt.Errorf("nothing is archived, because the audit trail is not proved: %w", err)
 	}
-	a := &archiver{db: db, until: until.UTC(), dir: dir}
-	if err := a.finish(ctx); err != nil {
-		return nil, err
-	}
-	var newest Archive
+	var newest Archive // as of before the unfinished ones are looked for, so that one that another run makes from here on is noticed
 	if err := db.read.WithContext(ctx).Select("id").Order("id DESC").Limit(1).Find(&newest).Error; err != nil {
 		return nil, err
 	}
-	a.newest = newest.ID // before any event is gathered
+	a := &archiver{db: db, until: until.UTC(), dir: dir, newest: newest.ID}
+	if err := a.finish(ctx); err != nil {
+		return nil, err
+	}
 	v := db.newVerification(ctx, "")
 	v.each = func(e Event, mac []byte) error { return a.add(ctx, e, mac) }
 	err := v.walk(func(int64) {})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -59,11 +60,18 @@ func (db *DB) KeepSealed(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// SealAll seals the events that are committed and not sealed yet. One instance at a time does it; if another is at
-// work, nothing is done.
+// errOthersSeal says that another instance is sealing or packing, or has just sealed.
+var errOthersSeal = errors.New("another instance seals the audit trail")
+
+// SealAll seals the events that are committed and not sealed yet. One instance at a time does it: this one waits for another.
 func (db *DB) SealAll(ctx context.Context) error {
 	for {
 		sealed, err := db.seal(ctx)
+		if errors.Is(err, errOthersSeal) {
+			if err = pause(ctx, 20*time.Millisecond); err == nil {
+				continue
+			}
+		}
 		db.noteEnd(err)
 		if err != nil || sealed < sealBatch {
 			return err
@@ -96,15 +104,10 @@ func (db *DB) seal(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	s := db.newSeal(at, last, events, gaps, q.Name() == "postgres")
-	sealed := 0
-	err = db.Write(ctx, Actor{}, func(tx *Tx) (err error) {
-		sealed, err = tx.addSeal(s, last.ID)
-		return err
-	})
-	if err == nil && sealed > 0 {
-		err = db.rememberEnd(*s)
+	if err := db.Write(ctx, Actor{}, func(tx *Tx) error { return tx.addSeal(s, last.ID) }); err != nil {
+		return 0, err
 	}
-	return sealed, err
+	return len(events), db.rememberEnd(*s)
 }
 
 // unsealed finds the next events to seal: those in the gaps, and new ones. Ids beyond what the database has given out
@@ -147,19 +150,25 @@ func (db *DB) newSeal(at time.Time, last Seal, events []Event, gaps []gap, mayCo
 }
 
 // addSeal stores a seal, unless another instance has gone on from the last one, or is about to.
-func (tx *Tx) addSeal(s *Seal, last int64) (int, error) {
+func (tx *Tx) addSeal(s *Seal, last int64) error {
 	if tx.Name() == "postgres" {
 		var mine bool
-		if err := tx.Raw("SELECT pg_try_advisory_xact_lock(hashtextextended('seal', 0))").Scan(&mine).Error; err != nil || !mine {
-			return 0, err
+		if err := tx.Raw("SELECT pg_try_advisory_xact_lock(hashtextextended('seal', 0))").Scan(&mine).Error; err != nil {
+			return err
+		}
+		if !mine {
+			return errOthersSeal
 		}
 	}
 	var newest Seal
-	if err := newestSeal(tx.DB, &newest); err != nil || newest.ID != last {
-		return 0, err
+	if err := newestSeal(tx.DB, &newest); err != nil {
+		return err
+	}
+	if newest.ID != last {
+		return errOthersSeal
 	}
 	s.ID = 0 // of an attempt before
-	return len(s.EventIDs), tx.Create(s).Error
+	return tx.Create(s).Error
 }
 
 // storeSealsPlain keeps PostgreSQL from trying to compress what cannot be compressed, which took a third as long as it

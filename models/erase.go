@@ -38,7 +38,7 @@ func (db *DB) ErasePatient(ctx context.Context, id int64, reason string) (*Erasu
 			done, err = db.erase(tx, id, reason)
 			return err
 		})
-		if errors.Is(err, errNotSealed) { // but another instance is about to
+		if errors.Is(err, errNotSealed) { // it has come since
 			return false, nil
 		}
 		return true, err

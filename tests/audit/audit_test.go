@@ -156,7 +156,7 @@ func TestStaffFilterTheAuditTrail(t *testing.T) {
 func TestEventsAreOnlyEverAdded(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		api.User("ana").Patient("Ana")
-		require.NoError(t, api.DB.SealAll(t.Context()))
+		api.Seal()
 		before := api.Rows("SELECT * FROM events")
 		statements := []string{"UPDATE events SET user_id = 9", "UPDATE events SET id = id WHERE false", "DELETE FROM events", "UPDATE seals SET mac = ''", "DELETE FROM seals"}
 		if api.IsPostgres() {

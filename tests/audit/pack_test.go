@@ -163,6 +163,7 @@ func TestPackingAtOnceWhileOthersSealAndProve(t *testing.T) {
 			})
 		}
 		work.Wait()
+		api.Seal()
 		proved(api, "unchanged: 30 ")
 	}, endFile(t))
 }

@@ -63,7 +63,7 @@ func TestABackupIsMadeCheckedAndRestoredFromTheCommandLine(t *testing.T) {
 func TestABrokenAuditTrailIsNamedOnTheCommandLine(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		api.User("ana").Post("/api/patients/", kit.Object{"name": "Petra"}).Expect(http.StatusCreated)
-		require.NoError(t, api.DB.SealAll(t.Context()))
+		api.Seal()
 		code, says := api.RunCommand("", "audit", "verify")
 		require.Zero(t, code, says)
 		assert.Contains(t, says, "Events sealed and unchanged: 1 ")
