@@ -2,7 +2,7 @@
 
 // Command attack plays attackers against a server under a calm load, and fails unless the others hardly notice:
 //
-//	go run -tags programs ./tests/attack [-program FILE] [-databases sqlite,postgres] ATTACK...
+//	go run -tags programs ./tests/attack [-program FILE] [-databases sqlite,postgres] [-patience 250ms] ATTACK...
 //
 // The attacks are those of the list attacks, and all. Each has a fresh server with its default limits, on the same
 // database, and prints how the others were answered before and during it, how the attackers were, and the server's peak
@@ -31,6 +31,8 @@ type options struct {
 	dir     string // for temporary files
 	program string // the product
 	attacks []attack
+	// within which 99 of a hundred of the others' answers must come
+	patience time.Duration
 }
 
 func main() {
@@ -47,6 +49,7 @@ func run(ctx context.Context) (err error) {
 	o := &options{}
 	flag.StringVar(&o.program, "program", "", "the product's executable; built when not given")
 	databases := flag.String("databases", "sqlite,postgres", "which to attack")
+	flag.DurationVar(&o.patience, "patience", 250*time.Millisecond, "99 of a hundred of the others' answers come within it")
 	limit := flag.Duration("limit", 140*time.Second, "for everything")
 	flag.Parse()
 	if o.attacks, err = named(flag.Args()); err != nil {
@@ -133,6 +136,6 @@ func (o *options) attackAll(ctx context.Context, kind string) (broken []string, 
 		}
 		scenes = append(scenes, s)
 	}
-	broken = judge(kind, &site.before, scenes)
+	broken = judge(kind, o.patience, &site.before, scenes)
 	return broken, err
 }

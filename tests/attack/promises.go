@@ -21,10 +21,10 @@ type scene struct {
 }
 
 // What is promised to the others: so many of a hundred answers may be 503, the rest are as without the attack; and 99 of
-// a hundred come within patience, or, where the machine is slow, within so many times what it was before.
+// a hundred come within the patience of the command line, or, where the machine is slow, within so many times what it was
+// before.
 const (
 	busyPercent = 1
-	patience    = 250 * time.Millisecond
 	slower      = 10
 )
 
@@ -59,7 +59,7 @@ func (s *scene) play(ctx context.Context, o *options, at *site) (err error) {
 }
 
 // judge prints what everybody saw, as Markdown, and gives the promises that were not kept.
-func judge(kind string, before *tally, scenes []*scene) (broken []string) {
+func judge(kind string, patience time.Duration, before *tally, scenes []*scene) (broken []string) {
 	limit := max(patience, slower*before.quantile(0.99))
 	fmt.Printf("\n%s: before the attacks, the others got %s; p50 %s ms, p99 %s ms, so that p99 may be %s ms during them.\n\n", kind, before,
 		millis(before.quantile(0.5)), millis(before.quantile(0.99)), millis(limit))
@@ -102,20 +102,20 @@ func (s *scene) broken(limit time.Duration) []string {
 	if s.memory > 0 && s.peak >= s.memory {
 		all = append(all, fmt.Sprintf("the memory peaked at %d MiB, not below %d MiB", s.peak, s.memory))
 	}
-	return append(all, s.brokenToAttackers()...)
+	return append(all, s.brokenToAttackers(limit)...)
 }
 
 // brokenToAttackers are the promises about what attackers get.
-func (s *scene) brokenToAttackers() (all []string) {
+func (s *scene) brokenToAttackers(limit time.Duration) (all []string) {
 	t := &s.attackers
 	for _, end := range slices.Sorted(maps.Keys(t.by)) {
 		if end == wrongAnswer || strings.HasSuffix(end, withoutRetry) || strings.HasPrefix(end, "5") && end != "503" {
 			all = append(all, fmt.Sprintf("the attackers got %d × %s %s", t.by[end], end, t.example))
 		}
 	}
-	if slowest := t.quantile(1); s.within > 0 && slowest > s.within {
+	if slowest := t.quantile(1); s.within > 0 && slowest > max(s.within, limit) {
 		all = append(all, fmt.Sprintf("the attackers' slowest answer took %s ms, p50 %s ms, p99 %s ms, more than %s ms", millis(slowest),
-			millis(t.quantile(0.5)), millis(t.quantile(0.99)), millis(s.within)))
+			millis(t.quantile(0.5)), millis(t.quantile(0.99)), millis(max(s.within, limit))))
 	}
 	if answered := t.others("429", stillSilent); s.limit > 0 && (answered > s.limit || t.by["429"] == 0) {
 		all = append(all, fmt.Sprintf("the attacker got %d answers and %d × 429, though %d a minute are allowed", answered, t.by["429"], s.limit))
