@@ -109,10 +109,14 @@ func makeTemplates(dir string) error {
 	return Server.learnShape()
 }
 
-// shareConnections lowers the number of tests that run at once where the server has too few connections for them:
-// go test runs the packages beside each other. Most tests have at most two instances.
+// shareConnections sets how many tests of a package run at once, unless -parallel says it: many, as most of them wait for
+// the database, but no more than the server has connections for. go test runs several packages beside each other, and most
+// tests have at most two instances.
 func shareConnections() error {
-	if Server == nil {
+	flag.Parse()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "test.parallel" })
+	if Server == nil || asked {
 		return nil
 	}
 	const packages, spare = 5, 20
@@ -120,14 +124,9 @@ func shareConnections() error {
 	if err := Server.Admin.QueryRow("SELECT current_setting('max_connections')::int").Scan(&most); err != nil {
 		return err
 	}
-	flag.Parse()
-	beside := min(packages, runtime.GOMAXPROCS(0))
-	atOnce := max(1, (most-spare)/(beside*2*maxConns))
-	asked, err := strconv.Atoi(flag.Lookup("test.parallel").Value.String())
-	if err != nil || asked <= atOnce {
-		return err
-	}
-	return flag.Set("test.parallel", strconv.Itoa(atOnce))
+	cores := runtime.GOMAXPROCS(0)
+	atOnce := min(4*cores, (most-spare)/(min(packages, cores)*2*maxConns))
+	return flag.Set("test.parallel", strconv.Itoa(max(1, atOnce)))
 }
 
 const maxConns = 4 // of one instance
