@@ -129,7 +129,7 @@ func TestARequestEndsWithinItsTimeLimit(t *testing.T) {
 		require.NoError(t, tx.Rollback())
 		assert.Equal(t, before, api.Contents())
 		ana.Patch(kit.Path("patients", patient), kit.Object{"name": "Paula"}).Expect(http.StatusOK)
-	}, func(cfg *config.Config) { cfg.RequestTimeout = 400 * time.Millisecond })
+	}, func(cfg *config.Config) { cfg.RequestTimeout = 1500 * time.Millisecond })
 }
 
 func TestALockThatIsNotToBeHadInTimeIsUnavailable(t *testing.T) {
