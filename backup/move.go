@@ -103,7 +103,7 @@ func openPostgresSource(ctx context.Context, cfg *config.Config) (*source, error
 
 // openQuiet brings a PostgreSQL database up to date and opens it, unless a server is connected.
 func openQuiet(ctx context.Context, cfg *config.Config) (*sql.DB, error) {
-	pc, err := models.PostgresConfig(cfg.Database.Postgres)
+	pc, err := models.DirectConfig(ctx, cfg.Database.Direct())
 	if err != nil {
 		return nil, err
 	}

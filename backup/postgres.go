@@ -21,7 +21,7 @@ import (
 
 // dumpPostgres runs pg_dump on the very snapshot that the sums are of.
 func dumpPostgres(ctx context.Context, address, data string, progress Progress) (map[string]TableSum, error) {
-	pc, err := models.PostgresConfig(address)
+	pc, err := models.DirectConfig(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func libpqEnviron(address string, pc *pgx.ConnConfig) []string {
 
 // restorePostgres fills the configured database, or another one.
 func restorePostgres(ctx context.Context, address, file string, fill fillFunc, progress Progress) (*Manifest, error) {
-	pc, err := models.PostgresConfig(address)
+	pc, err := models.DirectConfig(ctx, address)
 	if err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ func (p Program) sourceAndTarget(from, to string) (source, target *config.Config
 		}
 	}
 	if from != "" {
-		environ = append(environ[:len(environ):len(environ)], "DATABASE_URL="+from)
+		environ = append(environ[:len(environ):len(environ)], "DATABASE_URL="+from, "MIGRATION_DATABASE_URL=")
 	}
 	source, err = config.Load(environ, p.Dotenv)
 	if err != nil {

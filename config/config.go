@@ -20,13 +20,15 @@ import (
 // Config is everything that can be set from outside. The `env` tag is the variable's name; durations are written
 // as Go writes them (15m, 10s). Every variable is explained in .env.example.
 type Config struct {
-	Host      string   `env:"HOST" envDefault:"127.0.0.1" validate:"ip|hostname"`
-	Port      int      `env:"PORT" envDefault:"8000" validate:"min=0,max=65535"`
-	Database  Database `env:"DATABASE_URL" envDefault:"sqlite:healthcare.db"`
-	MaxConns  int      `env:"DB_MAX_CONNS" envDefault:"16" validate:"min=1,max=1000"`
-	MaxIdle   int      `env:"DB_MAX_IDLE_CONNS" envDefault:"16" validate:"min=0,max=1000"`
-	JWTSecret Secret   `env:"JWT_SECRET"`
-	AuditKey  Secret   `env:"AUDIT_KEY"`
+	Host     string   `env:"HOST" envDefault:"127.0.0.1" validate:"ip|hostname"`
+	Port     int      `env:"PORT" envDefault:"8000" validate:"min=0,max=65535"`
+	Database Database `env:"DATABASE_URL" envDefault:"sqlite:healthcare.db"`
+	// MigrationDatabase becomes Database.Migration.
+	MigrationDatabase Database `env:"MIGRATION_DATABASE_URL"`
+	MaxConns          int      `env:"DB_MAX_CONNS" envDefault:"16" validate:"min=1,max=1000"`
+	MaxIdle           int      `env:"DB_MAX_IDLE_CONNS" envDefault:"16" validate:"min=0,max=1000"`
+	JWTSecret         Secret   `env:"JWT_SECRET"`
+	AuditKey          Secret   `env:"AUDIT_KEY"`
 	// AuditOldKeys are what AuditKey was before, and former JWT_SECRETs that took its place: they prove what they sealed.
 	AuditOldKeys Secrets `env:"AUDIT_OLD_KEYS"`
 	// AuditSealFile is where the newest seal is remembered; unless set, beside an embedded database.
@@ -90,6 +92,7 @@ func Load(environ []string, dotenv string) (*Config, error) {
 	cfg := &Config{HashMemory: 19 * 1024}
 	errs := explain(env.ParseWithOptions(cfg, env.Options{Environment: vars}))
 	errs = append(errs, check(cfg, errs)...)
+	cfg.Database.Migration = cfg.MigrationDatabase.Postgres
 	if cfg.AuditSealFile == "" && cfg.Database.SQLite != "" {
 		cfg.AuditSealFile = cfg.Database.SQLite + ".seal"
 	}
@@ -164,6 +167,9 @@ func check(cfg *Config, known Errors) Errors {
 // checkTogether tells which values do not fit each other.
 func checkTogether(cfg *Config, known Errors) Errors {
 	var errs Errors
+	if migration := cfg.MigrationDatabase; migration != (Database{}) && (migration.SQLite != "" || cfg.Database.SQLite != "") {
+		errs = append(errs, "MIGRATION_DATABASE_URL: is for PostgreSQL, and names the same database as DATABASE_URL")
+	}
 	if cfg.PatientAccess == "clinic" && cfg.Registration == "open" && !known.names("REGISTRATION") {
 		errs = append(errs, "REGISTRATION: must be closed where PATIENT_ACCESS is clinic: else anybody could register and read every patient")
 	}

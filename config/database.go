@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"net/url"
 	"os"
@@ -12,7 +13,12 @@ import (
 type Database struct {
 	Postgres string // the whole postgres:// address
 	SQLite   string // the path of the embedded database's file
+	// Migration is MIGRATION_DATABASE_URL: the same PostgreSQL database, not through a pooler. "" is the same as Postgres.
+	Migration string
 }
+
+// Direct is the address for what needs a session of PostgreSQL's own: migrations, backups, restores and moves.
+func (d Database) Direct() string { return cmp.Or(d.Migration, d.Postgres) }
 
 // UnmarshalText reads postgres://…, postgresql://… or sqlite:path.
 func (d *Database) UnmarshalText(text []byte) error {

@@ -166,6 +166,13 @@ func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: time.Second}
 	}
 	noteUnsafeCommits(pc)
+	pooled, err := behindPooler(ctx, pc)
+	if err != nil {
+		return fmt.Errorf("PostgreSQL cannot be reached: %w", err)
+	}
+	if pooled {
+		withoutNamedStatements(pc, cfg.Database.Postgres)
+	}
 	pool := stdlib.OpenDB(*pc, stdlib.OptionAfterConnect(utcTimes))
 	pool.SetMaxOpenConns(cfg.MaxConns)
 	pool.SetMaxIdleConns(cfg.MaxIdle)
@@ -177,7 +184,10 @@ func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
 	db.probe = stdlib.OpenDB(*pc)
 	limitProbe(db.probe)
 	db.turns = listing.NewTurns(cfg.MaxConns)
-	return migratePostgres(ctx, db.write.DB, cfg)
+	if cfg.Migrated {
+		return nil
+	}
+	return migratePostgres(ctx, cfg)
 }
 
 // utcTimes makes a connection read timestamps in UTC, whatever the machine's time zone is.

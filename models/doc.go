@@ -17,7 +17,7 @@
 //	erase*.go                                      erasing a patient for good
 //	bind.go, text.go, etag.go, idempotency.go      what a client may send, and the form of names
 //	search.go                                      what a search looks into, and how it is read
-//	db.go, file.go, found.go, migrate*.go,
+//	db.go, pooler.go, file.go, found.go, migrate*.go,
 //	cleanup.go                                     the database itself
 //
 // Queries are GORM chains, as GORM's guides teach them: db.read for reading, tx within Write for changing. Deleted rows

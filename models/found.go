@@ -61,6 +61,7 @@ func tablesOf(ctx context.Context, cfg *config.Config) (tables []string, err err
 		if err != nil {
 			return nil, err
 		}
+		withoutNamedStatements(pc, cfg.Database.Postgres) // there may be a pooler
 		pool := stdlib.OpenDB(*pc)
 		defer func() { err = errors.Join(err, pool.Close()) }()
 		dialector = postgres.New(postgres.Config{Conn: pool})

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/glebarez/sqlite"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -30,9 +32,18 @@ var replaced = []string{
 	"seals_at",
 }
 
-func migratePostgres(ctx context.Context, g *gorm.DB, cfg *config.Config) error {
-	if cfg.Migrated {
-		return nil
+// migratePostgres uses connections of its own: the lock is of one session, which no pooler may come between, and the role
+// of MIGRATION_DATABASE_URL may be one that alone may change tables.
+func migratePostgres(ctx context.Context, cfg *config.Config) (err error) {
+	pc, err := DirectConfig(ctx, cfg.Database.Direct())
+	if err != nil {
+		return err
+	}
+	pool := stdlib.OpenDB(*pc, stdlib.OptionAfterConnect(utcTimes))
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	g, err := openGORM(postgres.New(postgres.Config{Conn: pool}), cfg)
+	if err != nil {
+		return err
 	}
 	return g.WithContext(ctx).Connection(func(one *gorm.DB) (err error) {
 		one = one.Session(&gorm.Session{NewDB: true}) // else the error of one statement would be that of all after it

@@ -89,7 +89,7 @@ func (api *API) IsPostgres() bool { return api.Config.Database.Postgres != "" }
 // SQL opens the instance's database directly, to see what it really holds.
 func (api *API) SQL() *sql.DB {
 	api.opened.Do(func() {
-		driver, dsn := "pgx", api.Config.Database.Postgres
+		driver, dsn := "pgx", api.Config.Database.Direct()
 		if dsn == "" {
 			driver, dsn = "sqlite", api.Config.Database.SQLite+"?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"
 		}

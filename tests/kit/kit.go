@@ -92,7 +92,7 @@ func makeTemplates(dir string) error {
 		if err := Server.create(template, ""); err != nil {
 			return err
 		}
-		configs = append(configs, BaseConfig(Server.database(template)))
+		configs = append(configs, BaseConfig(Server.direct(Server.database(template))))
 	}
 	for _, cfg := range configs {
 		db, err := models.Open(context.Background(), cfg)
@@ -133,8 +133,12 @@ const maxConns = 4 // of one instance
 
 // BaseConfig is the default configuration, with cheap password hashes and no rate limit.
 func BaseConfig(database string) *config.Config {
+	migration := ""
+	if direct := Server.direct(database); direct != database {
+		migration = direct
+	}
 	cfg, err := config.Load([]string{
-		"DATABASE_URL=" + database, "JWT_SECRET=" + JWTSecret, "AUDIT_KEY=" + AuditKey, "AUTH_RATE_LIMIT=0", fmt.Sprint("DB_MAX_CONNS=", maxConns),
+		"DATABASE_URL=" + database, "MIGRATION_DATABASE_URL=" + migration, "JWT_SECRET=" + JWTSecret, "AUDIT_KEY=" + AuditKey, "AUTH_RATE_LIMIT=0", fmt.Sprint("DB_MAX_CONNS=", maxConns),
 	}, os.DevNull)
 	if err != nil {
 		panic(err)

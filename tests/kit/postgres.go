@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -23,6 +24,9 @@ type Postgres struct {
 	Admin *sql.DB // its maintenance database
 	URL   *url.URL
 	stop  func()
+
+	// pooler is TEST_POOLER, the host:port of a PgBouncer before this server. The instances then go through it.
+	pooler string
 
 	mutex sync.Mutex
 	shape string   // of the template
@@ -64,7 +68,7 @@ func connect(address string) (*Postgres, error) {
 	if err := db.PingContext(ctx); err != nil {
 		return nil, fmt.Errorf("no login: %w", err)
 	}
-	return &Postgres{Admin: db, URL: u, stop: func() { _ = db.Close() }}, nil
+	return &Postgres{Admin: db, URL: u, stop: func() { _ = db.Close() }, pooler: os.Getenv("TEST_POOLER")}, nil
 }
 
 // startPostgres makes a cluster in a temporary folder and starts a server of this process alone. The server refuses to
@@ -175,11 +179,20 @@ func FreePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// database gives the address of a database on this server.
+// database gives the address of a database on this server, for an instance.
 func (pg *Postgres) database(name string) string {
 	u := *pg.URL
 	u.Path = "/" + name
+	u.Host = cmp.Or(pg.pooler, u.Host)
 	return u.String()
+}
+
+// direct is an address without the pooler.
+func (pg *Postgres) direct(address string) string {
+	if pg == nil || pg.pooler == "" {
+		return address
+	}
+	return strings.Replace(address, pg.pooler, pg.URL.Host, 1)
 }
 
 // create makes a database, empty or as a copy of another that nobody is connected to.
@@ -250,7 +263,7 @@ END $$`
 
 // learnShape reads the template's shape, which a copy of it has, too.
 func (pg *Postgres) learnShape() error {
-	db, err := sql.Open("pgx", pg.database(template))
+	db, err := sql.Open("pgx", pg.direct(pg.database(template)))
 	if err != nil {
 		return err
 	}
@@ -260,7 +273,7 @@ func (pg *Postgres) learnShape() error {
 func (pg *Postgres) empty(name string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	db, err := sql.Open("pgx", pg.database(name))
+	db, err := sql.Open("pgx", pg.direct(pg.database(name)))
 	if err != nil {
 		return err
 	}

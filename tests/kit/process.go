@@ -121,7 +121,7 @@ func (api *API) Environ() []string {
 	for _, key := range api.Config.AuditOldKeys {
 		former = append(former, string(key))
 	}
-	return append(coverage(), "DATABASE_URL="+database, "JWT_SECRET="+string(api.Config.JWTSecret), "AUDIT_KEY="+string(api.Config.AuditKey),
+	return append(coverage(), "DATABASE_URL="+database, "MIGRATION_DATABASE_URL="+api.Config.Database.Migration, "JWT_SECRET="+string(api.Config.JWTSecret), "AUDIT_KEY="+string(api.Config.AuditKey),
 		"AUDIT_OLD_KEYS="+strings.Join(former, ","), "AUDIT_SEAL_FILE="+api.Config.AuditSealFile)
 }
 
