@@ -228,13 +228,12 @@ func TestAClientThatStopsSendingIsNotWaitedForForever(t *testing.T) {
 
 func TestTwoInstancesThatStartAtOnceOnOnePostgresServeTheSame(t *testing.T) {
 	t.Parallel()
-	database := "DATABASE_URL=" + kit.FreshPostgresFrom(t, "")
-	first := kit.Launch(t, t.TempDir(), nil, database, "JWT_SECRET="+secret)
-	second := kit.Launch(t, t.TempDir(), nil, database, "JWT_SECRET="+secret)
+	environ := (&kit.API{Config: kit.BaseConfig(kit.FreshPostgresFrom(t, ""))}).Environ()
+	first, second := kit.Launch(t, t.TempDir(), nil, environ...), kit.Launch(t, t.TempDir(), nil, environ...)
 	ana := first.Serving().User("ana")
 	there := ana.At(second.Serving())
-	kit.Absent(t, first.Out.String(), secret)
-	assert.Contains(t, first.Out.String(), " at "+kit.Server.URL.Host)
+	kit.Absent(t, first.Out.String(), kit.JWTSecret)
+	assert.Contains(t, first.Out.String(), " at "+kit.Server.URL.Hostname())
 	patient := ana.Patient("Petra")
 	there.Patch(kit.Path("patients", patient), kit.Object{"name": "Paula"}).Expect(http.StatusOK)
 	there.Assign(patient, ana.Doctor("Dora")).Expect(http.StatusCreated)
