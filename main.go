@@ -18,6 +18,7 @@ import (
 
 	"healthcare/commands"
 	"healthcare/config"
+	"healthcare/middleware"
 	"healthcare/models"
 	"healthcare/routes"
 	"healthcare/version"
@@ -44,6 +45,11 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
 	slog.SetDefault(log)
 	tuneMemory()
+	stopTraces, err := middleware.StartTraces(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer stopTraces()
 	db, err := models.Open(ctx, cfg)
 	if err != nil {
 		return err

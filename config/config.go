@@ -56,6 +56,9 @@ type Config struct {
 	DrainDelay         time.Duration `env:"DRAIN_DELAY" envDefault:"0s" validate:"min=0s,max=5m"`
 	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
 
+	// OpenTelemetry has its own variables, see there.
+	OpenTelemetry OpenTelemetry `env:"-"`
+
 	// HashMemory is what one password hash takes, in KiB: OWASP's 19 MiB. Only tests choose less.
 	HashMemory uint32 `env:"-"`
 	// StockGORM leaves the plugin of package fastgorm out: the server does the same, only slower. Only tests choose it.
@@ -89,9 +92,10 @@ func Load(environ []string, dotenv string) (*Config, error) {
 		}
 	}
 
-	cfg := &Config{HashMemory: 19 * 1024}
+	cfg := &Config{HashMemory: 19 * 1024, OpenTelemetry: openTelemetry(vars)}
 	errs := explain(env.ParseWithOptions(cfg, env.Options{Environment: vars}))
 	errs = append(errs, check(cfg, errs)...)
+	errs = append(errs, cfg.OpenTelemetry.check()...)
 	cfg.Database.Migration = cfg.MigrationDatabase.Postgres
 	if cfg.AuditSealFile == "" && cfg.Database.SQLite != "" {
 		cfg.AuditSealFile = cfg.Database.SQLite + ".seal"

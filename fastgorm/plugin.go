@@ -33,6 +33,8 @@ import (
 type Plugin struct {
 	// Off leaves everything to GORM. Also and Bulk work all the same, at GORM's speed.
 	Off bool
+	// KeepText leaves the text of each query in Statement.SQL, as GORM does, for callbacks that look at it.
+	KeepText bool
 
 	stockQuery, stockCreate, stockUpdate, stockDelete func(*gorm.DB)
 

@@ -265,8 +265,11 @@ func openGORM(dialector gorm.Dialector, cfg *config.Config) (fastgorm.Pool, erro
 		return fastgorm.Pool{}, err
 	}
 	callback := g.Callback()
-	return fastgorm.Pool{DB: g}, errors.Join(
-		g.Use(&fastgorm.Plugin{Off: cfg.StockGORM}),
+	if cfg.OpenTelemetry.Traces() {
+		err = traceStatements(g)
+	}
+	return fastgorm.Pool{DB: g}, errors.Join(err,
+		g.Use(&fastgorm.Plugin{Off: cfg.StockGORM, KeepText: cfg.OpenTelemetry.Traces()}),
 		callback.Create().Before("gorm:before_create").Register("models:event", refuseWithoutEvent),
 		callback.Update().Before("gorm:setup_reflect_value").Register("models:event", refuseWithoutEvent),
 		callback.Delete().Before("gorm:before_delete").Register("models:event", refuseWithoutEvent),

@@ -179,6 +179,9 @@ func engine(cfg *config.Config, log *slog.Logger) (*gin.Engine, error) {
 	if err := r.SetTrustedProxies(proxies); err != nil {
 		return nil, err
 	}
+	if cfg.OpenTelemetry.Traces() {
+		r.Use(middleware.Trace())
+	}
 	r.Use(
 		middleware.RequestID,
 		middleware.Log(log),

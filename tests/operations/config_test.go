@@ -268,3 +268,18 @@ func TestVariablesThatDoNotFitEachOtherAreNamed(t *testing.T) {
 	assert.ErrorContains(t, err, "PUBLIC_URL: required with SMTP_URL")
 	assert.ErrorContains(t, err, "MAIL_FROM: required with SMTP_URL")
 }
+
+func TestTracesGoByHTTPAlone(t *testing.T) {
+	t.Parallel()
+	const to = "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318"
+	for _, wrong := range []string{"OTEL_TRACES_EXPORTER=jaeger", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/json"} {
+		name, _, _ := strings.Cut(wrong, "=")
+		_, err := load(t, "", to, wrong)
+		require.ErrorContains(t, err, name+": must be ")
+		_, err = load(t, "", wrong)
+		require.NoError(t, err, "of no importance where no traces are sent")
+	}
+	cfg, err := load(t, "", to, "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_TRACES_EXPORTER=otlp")
+	require.NoError(t, err)
+	assert.True(t, cfg.OpenTelemetry.Traces())
+}
