@@ -12,10 +12,10 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strconv"
 	"syscall"
 	"time"
 
+	"healthcare/certificates"
 	"healthcare/commands"
 	"healthcare/config"
 	"healthcare/models"
@@ -44,6 +44,10 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
 	slog.SetDefault(log)
 	tuneMemory()
+	secure, err := certificates.New(cfg, log)
+	if err != nil {
+		return err
+	}
 	db, err := models.Open(ctx, cfg)
 	if err != nil {
 		return err
@@ -56,27 +60,25 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)))
+	listener, err := listen(ctx, cfg, "PORT", cfg.Port)
 	if err != nil {
-		return fmt.Errorf("HOST and PORT: %w", err)
+		return err
 	}
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       cfg.RequestTimeout + 5*time.Second,
-		WriteTimeout:      cfg.RequestTimeout + 15*time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // broken connections
+	server := newServer(cfg, handler, secure, log)
+	plain, err := redirect(ctx, cfg, secure, listener.Addr(), log)
+	if err != nil {
+		return err
 	}
+	defer func() { _ = plain.Close() }()
 	background, stopBackground := context.WithCancel(ctx)
 	defer stopBackground()
 	go db.KeepClean(background, log)
 	go db.KeepSealed(background, log)
 	go db.KeepSearchable(background, log)
 	go db.KeepImported(background, log)
+	go secure.Keep(background)
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
+	go func() { ended <- serveOn(server, listener) }()
 	announce(stdout, listener.Addr(), cfg)
 
 	select {
@@ -105,8 +107,8 @@ func shutDown(ctx context.Context, server *http.Server, log *slog.Logger) error 
 
 // announce says what runs, where, and with which database.
 func announce(to io.Writer, address net.Addr, cfg *config.Config) {
-	_, _ = fmt.Fprintf(to, "%s %s on http://%s/ with %s\n", version.Name, version.Number, address, cfg.Database)
-	_, _ = fmt.Fprintf(to, "Console at http://%[1]s/console\nReference at http://%[1]s/docs\nStop it with Ctrl+C.\n", address)
+	_, _ = fmt.Fprintf(to, "%s %s on %s://%s/ with %s\n", version.Name, version.Number, scheme(cfg), address, cfg.Database)
+	_, _ = fmt.Fprintf(to, "Console at %[1]s://%[2]s/console\nReference at %[1]s://%[2]s/docs\nStop it with Ctrl+C.\n", scheme(cfg), address)
 }
 
 // tuneMemory tells how much memory is worth how much CPU, unless the environment does.

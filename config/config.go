@@ -48,6 +48,16 @@ type Config struct {
 	SMTP      SMTP      `env:"SMTP_URL"`
 	MailFrom  Mailbox   `env:"MAIL_FROM"`
 
+	// TLS is with the certificate in two files, or with those that an ACME server gives for TLSDomains. TLSCacheDir, where
+	// these are kept, is beside an embedded database unless it is set. TLSRedirectPort 0 is none.
+	TLSCertFile      string    `env:"TLS_CERT_FILE"`
+	TLSKeyFile       string    `env:"TLS_KEY_FILE"`
+	TLSDomains       []Domain  `env:"TLS_DOMAINS"`
+	TLSCacheDir      string    `env:"TLS_CACHE_DIR"`
+	TLSRedirectPort  int       `env:"TLS_REDIRECT_PORT" envDefault:"0" validate:"min=0,max=65535"`
+	ACMEDirectoryURL Directory `env:"ACME_DIRECTORY_URL" envDefault:"https://acme-v02.api.letsencrypt.org/directory"`
+	ACMEEmail        string    `env:"ACME_EMAIL" validate:"omitempty,email"`
+
 	CORSAllowedOrigins []Origin      `env:"CORS_ALLOWED_ORIGINS"`
 	TrustedProxies     []Network     `env:"TRUSTED_PROXIES"`
 	RequestTimeout     time.Duration `env:"REQUEST_TIMEOUT" envDefault:"10s" validate:"min=100ms,max=5m"`
@@ -92,6 +102,9 @@ func Load(environ []string, dotenv string) (*Config, error) {
 	errs = append(errs, check(cfg, errs)...)
 	if cfg.AuditSealFile == "" && cfg.Database.SQLite != "" {
 		cfg.AuditSealFile = cfg.Database.SQLite + ".seal"
+	}
+	if cfg.TLSCacheDir == "" && len(cfg.TLSDomains) > 0 && cfg.Database.SQLite != "" {
+		cfg.TLSCacheDir = cfg.Database.SQLite + ".acme"
 	}
 	if vars["ACCOUNT_RATE_LIMIT"] == "" {
 		cfg.AccountRateLimit = 50 * cfg.AuthRateLimit
@@ -155,6 +168,7 @@ func check(cfg *Config, known Errors) Errors {
 			"max":         "must be at most " + f.Param(),
 			"oneof":       "must be one of: " + strings.ReplaceAll(f.Param(), " ", ", "),
 			"ip|hostname": "must be an IP address or a host name",
+			"email":       "must be one address such as it@clinic.example.org",
 		}[f.Tag()]
 		errs = append(errs, f.Field()+": "+message)
 	}
@@ -163,7 +177,7 @@ func check(cfg *Config, known Errors) Errors {
 
 // checkTogether tells which values do not fit each other.
 func checkTogether(cfg *Config, known Errors) Errors {
-	var errs Errors
+	errs := cfg.checkTLS(known)
 	if cfg.PatientAccess == "clinic" && cfg.Registration == "open" && !known.names("REGISTRATION") {
 		errs = append(errs, "REGISTRATION: must be closed where PATIENT_ACCESS is clinic: else anybody could register and read every patient")
 	}

@@ -67,8 +67,8 @@ func TestEveryProofNamedInSecurityMdExists(t *testing.T) {
 
 // The program is asked and never asks: what would make a request or open a connection of its own is in none of its
 // files. (The database drivers connect, and the tools that backup and restore run, to the configured database only.)
-// Only the mail server that the operator names is called, by models/mail.go, and the server itself, by the command
-// healthcheck.
+// Only the mail server that the operator names is called, by models/mail.go, the server itself, by the command healthcheck,
+// and with TLS_DOMAINS an ACME server, by a library in certificates/acme.go.
 func TestTheServerCallsNobody(t *testing.T) {
 	t.Parallel()
 	calls := regexp.MustCompile(`\bhttp\.(Get|Head|Post|PostForm|Client|DefaultClient|NewRequest|NewRequestWithContext|Transport|DefaultTransport)\b|\bnet\.(Dial|Dialer)|\bsmtp\.|go-mail`)
