@@ -17,7 +17,48 @@ import (
 // maxHeaderBytes is how long the head of a request may be.
 const maxHeaderBytes = 64 << 10
 
-// newServer limits how long a connection may take. Most of it is for HTTP/2, too, for each of its requests.
+// front is where clients reach the server.
+type front struct {
+	server   *http.Server
+	listener net.Listener
+
+	// redirect sends from plain HTTP to TLS; nil unless TLS_REDIRECT_PORT is set.
+	redirect         *http.Server
+	redirectListener net.Listener
+	log              *slog.Logger
+}
+
+// listen takes the ports of the server; it serves them from serve on.
+func listen(ctx context.Context, cfg *config.Config, handler http.Handler, secure *certificates.TLS, log *slog.Logger) (*front, error) {
+	f := &front{server: newServer(cfg, handler, secure, log), log: log}
+	var err error
+	if f.listener, err = port(ctx, cfg.Host, "PORT", cfg.Port); err != nil {
+		return nil, err
+	}
+	if cfg.TLSRedirectPort == 0 {
+		return f, nil
+	}
+	if f.redirectListener, err = port(ctx, cfg.Host, "TLS_REDIRECT_PORT", cfg.TLSRedirectPort); err != nil {
+		return nil, errors.Join(err, f.listener.Close())
+	}
+	const patience = 10 * time.Second
+	f.redirect = &http.Server{
+		Handler:     secure.Redirect(f.listener.Addr().(*net.TCPAddr).Port),
+		ReadTimeout: patience, WriteTimeout: patience, MaxHeaderBytes: maxHeaderBytes, ErrorLog: f.server.ErrorLog,
+	}
+	return f, nil
+}
+
+// port takes a port of HOST.
+func port(ctx context.Context, host, variable string, number int) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(number)))
+	if err != nil {
+		return nil, fmt.Errorf("HOST and %s: %w", variable, err)
+	}
+	return listener, nil
+}
+
+// newServer limits how long a connection may take. These limits are for handshakes and for HTTP/2, too, and there for each request.
 func newServer(cfg *config.Config, handler http.Handler, secure *certificates.TLS, log *slog.Logger) *http.Server {
 	server := &http.Server{
 		Handler:           handler,
@@ -30,56 +71,39 @@ func newServer(cfg *config.Config, handler http.Handler, secure *certificates.TL
 	}
 	if secure != nil {
 		server.TLSConfig = secure.Config
-		// HTTP/2 has no time limit of its own for a client that begins a request and falls silent, or that reads nothing.
+		// Of a connection by HTTP/2 that falls silent, or reads nothing, only these know.
 		server.HTTP2 = &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second, WriteByteTimeout: 30 * time.Second}
 	}
 	return server
 }
 
-// listen takes a port of HOST.
-func listen(ctx context.Context, cfg *config.Config, variable string, port int) (net.Listener, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(port)))
-	if err != nil {
-		return nil, fmt.Errorf("HOST and %s: %w", variable, err)
+// serve serves until the server is shut down, by TLS if it is configured.
+func (f *front) serve() error {
+	if f.redirect != nil {
+		go func() {
+			if err := f.redirect.Serve(f.redirectListener); !errors.Is(err, http.ErrServerClosed) {
+				f.log.Error("TLS_REDIRECT_PORT is not served any more", "error", err)
+			}
+		}()
 	}
-	return listener, nil
+	if f.server.TLSConfig != nil {
+		return f.server.ServeTLS(f.listener, "", "")
+	}
+	return f.server.Serve(f.listener)
 }
 
-// serveOn serves until the server is shut down, by TLS if the server has it.
-func serveOn(server *http.Server, listener net.Listener) error {
-	if server.TLSConfig != nil {
-		return server.ServeTLS(listener, "", "")
+// address is what the addresses of the server begin with.
+func (f *front) address() string {
+	scheme := "http"
+	if f.server.TLSConfig != nil {
+		scheme = "https"
 	}
-	return server.Serve(listener)
+	return scheme + "://" + f.listener.Addr().String()
 }
 
-// scheme is what addresses of the server begin with.
-func scheme(cfg *config.Config) string {
-	if cfg.TLS() {
-		return "https"
+// close ends what sends to TLS.
+func (f *front) close() {
+	if f.redirect != nil {
+		_ = f.redirect.Close()
 	}
-	return "http"
-}
-
-// redirect sends from TLS_REDIRECT_PORT to the server, until it is closed.
-func redirect(ctx context.Context, cfg *config.Config, secure *certificates.TLS, to net.Addr, log *slog.Logger) (*http.Server, error) {
-	const patience = 10 * time.Second
-	server := &http.Server{
-		ReadTimeout: patience, WriteTimeout: patience, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-	if secure == nil || cfg.TLSRedirectPort == 0 {
-		return server, nil
-	}
-	server.Handler = secure.Redirect(to.(*net.TCPAddr).Port)
-	listener, err := listen(ctx, cfg, "TLS_REDIRECT_PORT", cfg.TLSRedirectPort)
-	if err != nil {
-		return nil, err
-	}
-	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("TLS_REDIRECT_PORT is not served any more", "error", err)
-		}
-	}()
-	return server, nil
 }

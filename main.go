@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -60,26 +59,17 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, cfg, "PORT", cfg.Port)
+	front, err := listen(ctx, cfg, handler, secure, log)
 	if err != nil {
 		return err
 	}
-	server := newServer(cfg, handler, secure, log)
-	plain, err := redirect(ctx, cfg, secure, listener.Addr(), log)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = plain.Close() }()
+	defer front.close()
 	background, stopBackground := context.WithCancel(ctx)
 	defer stopBackground()
-	go db.KeepClean(background, log)
-	go db.KeepSealed(background, log)
-	go db.KeepSearchable(background, log)
-	go db.KeepImported(background, log)
-	go secure.Keep(background)
+	keep(background, db, secure, log)
 	ended := make(chan error, 1)
-	go func() { ended <- serveOn(server, listener) }()
-	announce(stdout, listener.Addr(), cfg)
+	go func() { ended <- front.serve() }()
+	announce(stdout, front.address(), cfg)
 
 	select {
 	case err := <-ended:
@@ -91,7 +81,16 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 		log.Info("stopping: requests are still taken, but /readyz is 503", "for", cfg.DrainDelay)
 		time.Sleep(cfg.DrainDelay) // a second signal ends the program
 	}
-	return shutDown(context.WithoutCancel(ctx), server, log)
+	return shutDown(context.WithoutCancel(ctx), front.server, log)
+}
+
+// keep starts what goes on beside the requests, until ctx ends.
+func keep(ctx context.Context, db *models.DB, secure *certificates.TLS, log *slog.Logger) {
+	go db.KeepClean(ctx, log)
+	go db.KeepSealed(ctx, log)
+	go db.KeepSearchable(ctx, log)
+	go db.KeepImported(ctx, log)
+	go secure.Keep(ctx)
 }
 
 // shutDown takes no more requests, and lets the running ones finish.
@@ -106,9 +105,9 @@ func shutDown(ctx context.Context, server *http.Server, log *slog.Logger) error 
 }
 
 // announce says what runs, where, and with which database.
-func announce(to io.Writer, address net.Addr, cfg *config.Config) {
-	_, _ = fmt.Fprintf(to, "%s %s on %s://%s/ with %s\n", version.Name, version.Number, scheme(cfg), address, cfg.Database)
-	_, _ = fmt.Fprintf(to, "Console at %[1]s://%[2]s/console\nReference at %[1]s://%[2]s/docs\nStop it with Ctrl+C.\n", scheme(cfg), address)
+func announce(to io.Writer, address string, cfg *config.Config) {
+	_, _ = fmt.Fprintf(to, "%s %s on %s/ with %s\n", version.Name, version.Number, address, cfg.Database)
+	_, _ = fmt.Fprintf(to, "Console at %[1]s/console\nReference at %[1]s/docs\nStop it with Ctrl+C.\n", address)
 }
 
 // tuneMemory tells how much memory is worth how much CPU, unless the environment does.

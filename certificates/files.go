@@ -33,7 +33,7 @@ func fromFiles(cfg *config.Config, log *slog.Logger) (*TLS, error) {
 	}
 	get := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return p.used.Load(), nil }
 	return &TLS{
-		Config: &tls.Config{GetCertificate: get}, //nolint:gosec // New sets the version
+		Config: &tls.Config{GetCertificate: get},
 		keep:   p.keep,
 		isFor:  func(host string) bool { return p.used.Load().Leaf.VerifyHostname(host) == nil },
 	}, nil

@@ -45,8 +45,11 @@ func (p Program) healthCheck() *cobra.Command {
 // askReady returns nil if the server's /readyz is 200.
 func askReady(ctx context.Context, cfg *config.Config) error {
 	host := cfg.Host
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "localhost" // the server listens on every address of this machine
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() { // it listens on every address of this machine
+		host = "127.0.0.1"
+		if ip.To4() == nil {
+			host = "::1"
+		}
 	}
 	scheme, byNoProxy := "http", &http.Transport{}
 	if cfg.TLS() {

@@ -100,15 +100,7 @@ func Load(environ []string, dotenv string) (*Config, error) {
 	cfg := &Config{HashMemory: 19 * 1024}
 	errs := explain(env.ParseWithOptions(cfg, env.Options{Environment: vars}))
 	errs = append(errs, check(cfg, errs)...)
-	if cfg.AuditSealFile == "" && cfg.Database.SQLite != "" {
-		cfg.AuditSealFile = cfg.Database.SQLite + ".seal"
-	}
-	if cfg.TLSCacheDir == "" && len(cfg.TLSDomains) > 0 && cfg.Database.SQLite != "" {
-		cfg.TLSCacheDir = cfg.Database.SQLite + ".acme"
-	}
-	if vars["ACCOUNT_RATE_LIMIT"] == "" {
-		cfg.AccountRateLimit = 50 * cfg.AuthRateLimit
-	}
+	cfg.derive(vars)
 	if cfg.JWTSecret == "" && cfg.Database.Postgres != "" && !errs.names("JWT_SECRET") {
 		errs = append(errs, "JWT_SECRET: required with PostgreSQL; make one with: openssl rand -base64 48")
 	}
@@ -116,6 +108,21 @@ func Load(environ []string, dotenv string) (*Config, error) {
 		return nil, errs
 	}
 	return cfg, nil
+}
+
+// derive sets what is not set, where that depends on other variables.
+func (c *Config) derive(vars map[string]string) {
+	if database := c.Database.SQLite; database != "" {
+		if c.AuditSealFile == "" {
+			c.AuditSealFile = database + ".seal"
+		}
+		if c.TLSCacheDir == "" && len(c.TLSDomains) > 0 {
+			c.TLSCacheDir = database + ".acme"
+		}
+	}
+	if vars["ACCOUNT_RATE_LIMIT"] == "" {
+		c.AccountRateLimit = 50 * c.AuthRateLimit
+	}
 }
 
 func (e Errors) names(variable string) bool {

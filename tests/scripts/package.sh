@@ -37,21 +37,25 @@ if [ "$(id -u)" = 0 ]; then
 	chown "$user:$user" "$root/data" "$root/tmp"
 	port=$((20000 + RANDOM % 10000))
 	while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
-	# within ARGS...: runs the program as in a container.
-	settings=$(sed -n 's/^ENV //p' Dockerfile)
+	# within SETTING... -- ARGUMENT...: runs the program as in a container, but for these settings.
 	within() {
-		# Each setting is an argument of its own; HOST is not everywhere, here.
-		# shellcheck disable=SC2086
-		exec env -i $settings HOST=127.0.0.1 PORT="$port" unshare --root "$root" --wd /data --setgid "$user" --setuid "$user" /healthcare "$@"
+		local settings
+		read -ra settings <<<"$(sed -n 's/^ENV //p' Dockerfile)"
+		while [ "$1" != -- ]; do
+			settings+=("$1")
+			shift
+		done
+		shift
+		exec env -i "${settings[@]}" PORT="$port" unshare --root "$root" --wd /data --setgid "$user" --setuid "$user" /healthcare "$@"
 	}
-	if (within healthcheck) >/dev/null 2>&1; then
+	if (within -- healthcheck) >/dev/null 2>&1; then
 		echo "FAILED: healthy before it runs"
 		exit 1
 	fi
-	(within) >"$work/says" 2>"$work/log" &
+	(within HOST=127.0.0.1 --) >"$work/says" 2>"$work/log" &
 	server=$!
 	for _ in $(seq 120); do
-		if (within healthcheck) >"$work/health" 2>&1; then break; fi
+		if (within -- healthcheck) >"$work/health" 2>&1; then break; fi
 		kill -0 "$server" 2>/dev/null || break
 		sleep 0.5
 	done
@@ -82,13 +86,16 @@ fi
 
 if command -v systemd-analyze >/dev/null; then
 	# The program must be where the unit says.
-	mkdir "$work/units"
-	for unit in deploy/*.service; do
-		sed "s|/usr/local/bin/healthcare|$work/out/healthcare|" "$unit" >"$work/units/${unit##*/}"
-	done
-	said=$(systemd-analyze verify "$work"/units/*.service 2>&1) || { echo "FAILED: $said"; exit 1; }
-	[ -z "$said" ] || { echo "FAILED: $said"; exit 1; }
-	systemd-analyze security --offline=yes --threshold=20 --no-pager "$work/units/healthcare.service" | tail -1
+	mkdir -p "$work/units/healthcare.service.d"
+	sed "s|/usr/local/bin/healthcare|$work/out/healthcare|" deploy/healthcare.service >"$work/units/healthcare.service"
+	verify() {
+		said=$(systemd-analyze verify "$work/units/healthcare.service" 2>&1) || { echo "FAILED: $said"; exit 1; }
+		[ -z "$said" ] || { echo "FAILED: $said"; exit 1; }
+	}
+	verify
+	systemd-analyze security --offline=yes --threshold=15 --no-pager "$work/units/healthcare.service" | tail -1
+	cp deploy/low-ports.conf "$work/units/healthcare.service.d/"
+	verify
 else
 	echo "NOT TRIED: to read the unit, as systemd-analyze is not here"
 fi
