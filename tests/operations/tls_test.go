@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -54,7 +55,7 @@ func (f keyPair) sign(t *testing.T, serial int64, names ...string) *x509.Certifi
 	return cert
 }
 
-func filesIn(dir string) keyPair {
+func keysIn(dir string) keyPair {
 	return keyPair{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
 }
 
@@ -86,7 +87,7 @@ func dial(t *testing.T, host string, oldest, newest uint16) (int64, error) {
 func TestTLSIsServedWithHTTP1AndHTTP2(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	f := filesIn(dir)
+	f := keysIn(dir)
 	cert := f.sign(t, 1, "clinic.test")
 	p := kit.Launch(t, dir, nil, f.environ()...)
 	api := p.Serving()
@@ -128,7 +129,7 @@ func TestWithoutTLSNothingIsSaidOfIt(t *testing.T) {
 func TestANewCertificateIsUsedWithoutARestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	f := filesIn(dir)
+	f := keysIn(dir)
 	f.sign(t, 1, "clinic.test")
 	p := kit.Launch(t, dir, nil, f.environ()...)
 	host := strings.TrimPrefix(p.Serving().URL, "https://")
@@ -144,7 +145,7 @@ func TestANewCertificateIsUsedWithoutARestart(t *testing.T) {
 	f.sign(t, 2, "clinic.test")
 	require.Eventually(t, shows(2), kit.WaitLimit, 10*time.Millisecond)
 
-	other := filesIn(t.TempDir())
+	other := keysIn(t.TempDir())
 	other.sign(t, 3, "clinic.test")
 	require.NoError(t, os.Rename(other.key, f.key)) // which is not the certificate's
 	p.Await(p.Err, "the new TLS certificate cannot be used")
@@ -163,7 +164,7 @@ func TestANewCertificateIsUsedWithoutARestart(t *testing.T) {
 func TestAWrongCertificateStopsTheStart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	f, other := filesIn(dir), filesIn(t.TempDir())
+	f, other := keysIn(dir), keysIn(t.TempDir())
 	f.sign(t, 1, "clinic.test")
 	other.sign(t, 2, "clinic.test")
 	broken := filepath.Join(t.TempDir(), "broken.pem")
@@ -186,7 +187,7 @@ func TestAWrongCertificateStopsTheStart(t *testing.T) {
 func TestPlainHTTPIsSentToTLSAndNeverToAForeignHost(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	f := filesIn(dir)
+	f := keysIn(dir)
 	f.sign(t, 1, "clinic.test", "*.clinic.test")
 	launch := func(more ...string) (tlsPort, plain string) {
 		free, err := kit.FreePort()
@@ -254,7 +255,7 @@ func TestPlainHTTPIsSentToTLSAndNeverToAForeignHost(t *testing.T) {
 func TestAClientOfHTTP2ThatStopsSendingIsNotWaitedForForever(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	f := filesIn(dir)
+	f := keysIn(dir)
 	cert := f.sign(t, 1, "clinic.test")
 	api := kit.Launch(t, dir, nil, f.environ("REQUEST_TIMEOUT=100ms")...).Serving()
 	body, end := io.Pipe()
@@ -273,10 +274,31 @@ func TestAClientOfHTTP2ThatStopsSendingIsNotWaitedForForever(t *testing.T) {
 	assert.Contains(t, string(answer), "the body ended too soon")
 }
 
+func TestAServerThatStopsTakesRequestsOfHTTP2UntilItsClientsKnow(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	f := keysIn(dir)
+	cert := f.sign(t, 1, "clinic.test")
+	p := kit.Launch(t, dir, nil, f.environ("DRAIN_DELAY=2s")...)
+	api := p.Serving()
+	api.Transport = trusting(cert, true)
+	ana := api.User("ana")
+	require.NoError(t, p.Cmd.Process.Signal(syscall.SIGTERM))
+	p.Await(p.Err, "still taken")
+	for range 3 { // each on a connection of its own: after an answer, the server takes no more on that one
+		api.Nobody().Get("/readyz").Expect(http.StatusServiceUnavailable)
+		ana.Post("/api/patients/", kit.Object{"name": "Petra"}).Expect(http.StatusCreated)
+	}
+	assert.Zero(t, p.ExitCode(), "%s", p.Err)
+	api = kit.Launch(t, dir, nil, f.environ()...).Serving()
+	api.Transport = trusting(cert, true)
+	assert.Equal(t, 3.0, ana.At(api).Get("/api/patients/").Expect(http.StatusOK).JSON["count"])
+}
+
 func TestATLSHandshakeThatDoesNotEndIsNotWaitedForForever(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	f := filesIn(dir)
+	f := keysIn(dir)
 	f.sign(t, 1, "clinic.test")
 	host := strings.TrimPrefix(kit.Launch(t, dir, nil, f.environ("REQUEST_TIMEOUT=100ms")...).Serving().URL, "https://")
 	conn, err := net.Dial("tcp", host)
@@ -287,4 +309,21 @@ func TestATLSHandshakeThatDoesNotEndIsNotWaitedForForever(t *testing.T) {
 	require.NoError(t, conn.SetReadDeadline(time.Now().Add(30*time.Second)))
 	_, err = io.ReadAll(conn)
 	assert.NoError(t, err) // the server has closed it
+}
+
+func TestAConnectionOfHTTP2ThatFallsSilentIsClosed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	f := keysIn(dir)
+	f.sign(t, 1, "clinic.test")
+	host := strings.TrimPrefix(kit.Launch(t, dir, nil, f.environ()...).Serving().URL, "https://")
+	conn, err := tls.Dial("tcp", host, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	// Its preface and settings, and the beginning of a request's headers (RFC 9113): GET and https, and no end.
+	_, err = io.WriteString(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"+"\x00\x00\x00\x04\x00\x00\x00\x00\x00"+"\x00\x00\x02\x01\x00\x00\x00\x00\x01\x82\x87")
+	require.NoError(t, err)
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(50*time.Second)))
+	_, err = io.ReadAll(conn)
+	assert.NoError(t, err) // the server has closed it, and did not wait until it was idle for two minutes
 }
