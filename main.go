@@ -7,15 +7,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strconv"
 	"syscall"
 	"time"
 
+	"healthcare/certificates"
 	"healthcare/commands"
 	"healthcare/config"
 	"healthcare/middleware"
@@ -50,6 +49,10 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 		return err
 	}
 	defer stopTraces()
+	secure, err := certificates.New(cfg, log)
+	if err != nil {
+		return err
+	}
 	db, err := models.Open(ctx, cfg)
 	if err != nil {
 		return err
@@ -62,28 +65,17 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)))
+	front, err := listen(ctx, cfg, handler, secure, log)
 	if err != nil {
-		return fmt.Errorf("HOST and PORT: %w", err)
+		return err
 	}
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       cfg.RequestTimeout + 5*time.Second,
-		WriteTimeout:      cfg.RequestTimeout + 15*time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // broken connections
-	}
+	defer front.close()
 	background, stopBackground := context.WithCancel(ctx)
 	defer stopBackground()
-	go db.KeepClean(background, log)
-	go db.KeepSealed(background, log)
-	go db.KeepSearchable(background, log)
-	go db.KeepImported(background, log)
+	keep(background, db, secure, log)
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
-	announce(stdout, listener.Addr(), cfg)
+	go func() { ended <- front.serve() }()
+	announce(stdout, front.address(), cfg)
 
 	select {
 	case err := <-ended:
@@ -95,7 +87,16 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 		log.Info("stopping: requests are still taken, but /readyz is 503", "for", cfg.DrainDelay)
 		time.Sleep(cfg.DrainDelay) // a second signal ends the program
 	}
-	return shutDown(context.WithoutCancel(ctx), server, log)
+	return shutDown(context.WithoutCancel(ctx), front.server, log)
+}
+
+// keep starts what goes on beside the requests, until ctx ends.
+func keep(ctx context.Context, db *models.DB, secure *certificates.TLS, log *slog.Logger) {
+	go db.KeepClean(ctx, log)
+	go db.KeepSealed(ctx, log)
+	go db.KeepSearchable(ctx, log)
+	go db.KeepImported(ctx, log)
+	go secure.Keep(ctx)
 }
 
 // shutDown takes no more requests, and lets the running ones finish.
@@ -110,9 +111,9 @@ func shutDown(ctx context.Context, server *http.Server, log *slog.Logger) error 
 }
 
 // announce says what runs, where, and with which database.
-func announce(to io.Writer, address net.Addr, cfg *config.Config) {
-	_, _ = fmt.Fprintf(to, "%s %s on http://%s/ with %s\n", version.Name, version.Number, address, cfg.Database)
-	_, _ = fmt.Fprintf(to, "Console at http://%[1]s/console\nReference at http://%[1]s/docs\nStop it with Ctrl+C.\n", address)
+func announce(to io.Writer, address string, cfg *config.Config) {
+	_, _ = fmt.Fprintf(to, "%s %s on %s/ with %s\n", version.Name, version.Number, address, cfg.Database)
+	_, _ = fmt.Fprintf(to, "Console at %[1]s/console\nReference at %[1]s/docs\nStop it with Ctrl+C.\n", address)
 }
 
 // tuneMemory tells how much memory is worth how much CPU, unless the environment does.

@@ -52,7 +52,7 @@ func (p Program) Run(ctx context.Context, args []string, serve func(context.Cont
 			return serve(cmd.Context(), cfg, p.Out, p.Err)
 		},
 	}
-	root.AddCommand(p.createAdmin(), p.createUser(), p.changePassword(), p.audit(), p.erase(), p.backup(), p.restore(), p.demo(), p.move(), p.export(), p.importFile(), versionCommand())
+	root.AddCommand(p.createAdmin(), p.createUser(), p.changePassword(), p.audit(), p.erase(), p.backup(), p.restore(), p.demo(), p.move(), p.export(), p.importFile(), p.healthCheck(), versionCommand())
 	root.SetVersionTemplate("{{.Version}}")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })

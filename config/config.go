@@ -2,6 +2,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -50,6 +51,16 @@ type Config struct {
 	SMTP      SMTP      `env:"SMTP_URL"`
 	MailFrom  Mailbox   `env:"MAIL_FROM"`
 
+	// TLS is with the certificate in two files, or with those that an ACME server gives for TLSDomains. TLSCacheDir, where
+	// these are kept, is beside an embedded database unless it is set. TLSRedirectPort 0 is none.
+	TLSCertFile      string    `env:"TLS_CERT_FILE"`
+	TLSKeyFile       string    `env:"TLS_KEY_FILE"`
+	TLSDomains       []Domain  `env:"TLS_DOMAINS"`
+	TLSCacheDir      string    `env:"TLS_CACHE_DIR"`
+	TLSRedirectPort  int       `env:"TLS_REDIRECT_PORT" envDefault:"0" validate:"min=0,max=65535"`
+	ACMEDirectoryURL Directory `env:"ACME_DIRECTORY_URL" envDefault:"https://acme-v02.api.letsencrypt.org/directory"`
+	ACMEEmail        string    `env:"ACME_EMAIL" validate:"omitempty,email"`
+
 	CORSAllowedOrigins []Origin      `env:"CORS_ALLOWED_ORIGINS"`
 	TrustedProxies     []Network     `env:"TRUSTED_PROXIES"`
 	RequestTimeout     time.Duration `env:"REQUEST_TIMEOUT" envDefault:"10s" validate:"min=100ms,max=5m"`
@@ -96,13 +107,7 @@ func Load(environ []string, dotenv string) (*Config, error) {
 	errs := explain(env.ParseWithOptions(cfg, env.Options{Environment: vars}))
 	errs = append(errs, check(cfg, errs)...)
 	errs = append(errs, cfg.OpenTelemetry.check()...)
-	cfg.Database.Migration = cfg.MigrationDatabase.Postgres
-	if cfg.AuditSealFile == "" && cfg.Database.SQLite != "" {
-		cfg.AuditSealFile = cfg.Database.SQLite + ".seal"
-	}
-	if vars["ACCOUNT_RATE_LIMIT"] == "" {
-		cfg.AccountRateLimit = 50 * cfg.AuthRateLimit
-	}
+	cfg.derive(vars)
 	if cfg.JWTSecret == "" && cfg.Database.Postgres != "" && !errs.names("JWT_SECRET") {
 		errs = append(errs, "JWT_SECRET: required with PostgreSQL; make one with: openssl rand -base64 48")
 	}
@@ -110,6 +115,20 @@ func Load(environ []string, dotenv string) (*Config, error) {
 		return nil, errs
 	}
 	return cfg, nil
+}
+
+// derive sets what is not set, where that depends on other variables.
+func (c *Config) derive(vars map[string]string) {
+	c.Database.Migration = c.MigrationDatabase.Postgres
+	if database := c.Database.SQLite; database != "" {
+		c.AuditSealFile = cmp.Or(c.AuditSealFile, database+".seal")
+		if len(c.TLSDomains) > 0 {
+			c.TLSCacheDir = cmp.Or(c.TLSCacheDir, database+".acme")
+		}
+	}
+	if vars["ACCOUNT_RATE_LIMIT"] == "" {
+		c.AccountRateLimit = 50 * c.AuthRateLimit
+	}
 }
 
 func (e Errors) names(variable string) bool {
@@ -162,6 +181,7 @@ func check(cfg *Config, known Errors) Errors {
 			"max":         "must be at most " + f.Param(),
 			"oneof":       "must be one of: " + strings.ReplaceAll(f.Param(), " ", ", "),
 			"ip|hostname": "must be an IP address or a host name",
+			"email":       "must be one address such as it@clinic.example.org",
 		}[f.Tag()]
 		errs = append(errs, f.Field()+": "+message)
 	}
@@ -170,7 +190,7 @@ func check(cfg *Config, known Errors) Errors {
 
 // checkTogether tells which values do not fit each other.
 func checkTogether(cfg *Config, known Errors) Errors {
-	var errs Errors
+	errs := cfg.checkTLS(known)
 	if migration := cfg.MigrationDatabase; migration != (Database{}) && (migration.SQLite != "" || cfg.Database.SQLite != "") {
 		errs = append(errs, "MIGRATION_DATABASE_URL: is for PostgreSQL, and names the same database as DATABASE_URL")
 	}

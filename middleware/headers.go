@@ -13,7 +13,8 @@ import (
 	"healthcare/config"
 )
 
-// Secure sets the headers that keep answers out of caches, frames and content sniffing.
+// Secure sets the headers that keep answers out of caches, frames and content sniffing. Where this server speaks TLS itself,
+// browsers come back by TLS only, for a year; behind a proxy, that is the proxy's to say.
 func Secure(c *gin.Context) {
 	h := c.Writer.Header()
 	h.Set("Cache-Control", "no-store")
@@ -21,6 +22,9 @@ func Secure(c *gin.Context) {
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	if c.Request.TLS != nil {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
 }
 
 // CORS lets pages of the allowed origins call the API from a browser. Other origins get no CORS headers, which is

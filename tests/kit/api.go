@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -26,6 +27,8 @@ type API struct {
 	URL    string
 	Log    *Buffer // what the instance logs
 	Routes gin.RoutesInfo
+	// Transport is how requests go out; nil is the usual way.
+	Transport http.RoundTripper
 
 	stop   func()
 	direct *sql.DB

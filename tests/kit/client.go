@@ -129,7 +129,11 @@ func (c *Client) Send(req *http.Request) *Response {
 	c.T.Helper()
 	ctx, cancel := context.WithTimeout(req.Context(), time.Minute) // no answer of this API takes so long
 	defer cancel()
-	res, err := http.DefaultTransport.RoundTrip(req.WithContext(ctx)) // follows no redirect
+	transport := c.API.Transport
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	res, err := transport.RoundTrip(req.WithContext(ctx)) // follows no redirect
 	require.NoError(c.T, err)
 	defer func() { _ = res.Body.Close() }()
 	raw, err := io.ReadAll(res.Body)

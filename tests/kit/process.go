@@ -93,13 +93,13 @@ func (p *Process) Await(to *Buffer, words string) {
 	require.Contains(p.T, to.String(), words, "%s", p.Err)
 }
 
-var address = regexp.MustCompile(`http://([^/]+)/`)
+var address = regexp.MustCompile(`https?://[^/]+`)
 
 // Serving waits until the program serves, and calls it.
 func (p *Process) Serving() *API {
 	p.T.Helper()
 	p.Await(p.Out, "Ctrl+C")
-	return &API{T: p.T, Log: p.Err, URL: "http://" + address.FindStringSubmatch(p.Out.String())[1]}
+	return &API{T: p.T, Log: p.Err, URL: address.FindString(p.Out.String())}
 }
 
 // RunProgram lets the program end by itself.

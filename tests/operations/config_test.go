@@ -41,6 +41,7 @@ func TestConfigurationHasDefaults(t *testing.T) {
 		Host: "127.0.0.1", Port: 8000, Database: config.Database{SQLite: "healthcare.db"}, MaxConns: 16, MaxIdle: 16, MinPassword: 8,
 		AccessTokenTTL: 15 * time.Minute, RefreshTokenTTL: 168 * time.Hour, RefreshGrace: 10 * time.Second,
 		Registration: "open", PatientAccess: "own", AuthRateLimit: 120, AccountRateLimit: 6000, AuditSealFile: "healthcare.db.seal", RequestTimeout: 10 * time.Second, LogLevel: slog.LevelInfo, HashMemory: 19 * 1024,
+		ACMEDirectoryURL: "https://acme-v02.api.letsencrypt.org/directory",
 	}, cfg)
 }
 
@@ -49,13 +50,16 @@ func TestEveryVariableIsRead(t *testing.T) {
 	cfg, err := load(t, "", "HOST=::1", "PORT=80", "DATABASE_URL=postgresql://u:pw@db.example.org:5433/clinic", "JWT_SECRET="+secret, "DB_MAX_CONNS=5", "DB_MAX_IDLE_CONNS=0",
 		"PASSWORD_MIN_LENGTH=15", "ACCESS_TOKEN_TTL=1h30m", "REFRESH_TOKEN_TTL=24h", "REFRESH_GRACE=0s", "AUDIT_KEY="+secret, "AUDIT_OLD_KEYS=one, \"t,wo\",,\nchangemechangeme", "REGISTRATION=closed", "AUTH_RATE_LIMIT=0", "ACCOUNT_RATE_LIMIT=9", "AUDIT_SEAL_FILE=/x", "REQUEST_TIMEOUT=30s", "DRAIN_DELAY=10s", "LOG_LEVEL=WARN",
 		"CORS_ALLOWED_ORIGINS=https://app.example.org, http://localhost:3000/", "TRUSTED_PROXIES=10.1.2.3/8, ::1,192.0.2.7",
-		"PATIENT_ACCESS=clinic", "PUBLIC_URL=https://Clinic.example.org/", "SMTP_URL=smtp://clinic:p%40ss@mail.example.org", "MAIL_FROM=Clinic <clinic@example.org>")
+		"PATIENT_ACCESS=clinic", "PUBLIC_URL=https://Clinic.example.org/", "SMTP_URL=smtp://clinic:p%40ss@mail.example.org", "MAIL_FROM=Clinic <clinic@example.org>",
+		"TLS_DOMAINS=Clinic.example.org, www.xn--bcher-kva.example", "TLS_CACHE_DIR=/tls", "TLS_REDIRECT_PORT=8080", "ACME_DIRECTORY_URL=https://ca.example.org:14000/dir", "ACME_EMAIL=it@example.org")
 	require.NoError(t, err)
 	assert.Equal(t, &config.Config{
 		Host: "::1", Port: 80, Database: config.Database{Postgres: "postgresql://u:pw@db.example.org:5433/clinic"}, JWTSecret: secret, AuditKey: secret, AuditOldKeys: config.Secrets{"one", "t,wo", "changemechangeme"}, MaxConns: 5, MinPassword: 15, RefreshTokenTTL: 24 * time.Hour,
 		AccessTokenTTL: 90 * time.Minute, Registration: "closed", AuthRateLimit: 0, AccountRateLimit: 9, AuditSealFile: "/x", RequestTimeout: 30 * time.Second, DrainDelay: 10 * time.Second, LogLevel: slog.LevelWarn, HashMemory: 19 * 1024,
 		PatientAccess: "clinic", PublicURL: "https://clinic.example.org", MailFrom: "Clinic <clinic@example.org>",
-		SMTP:               config.SMTP{Host: "mail.example.org", Port: 587, User: "clinic", Password: "p@ss"},
+		SMTP:       config.SMTP{Host: "mail.example.org", Port: 587, User: "clinic", Password: "p@ss"},
+		TLSDomains: []config.Domain{"clinic.example.org", "www.xn--bcher-kva.example"}, TLSCacheDir: "/tls", TLSRedirectPort: 8080,
+		ACMEDirectoryURL: "https://ca.example.org:14000/dir", ACMEEmail: "it@example.org",
 		CORSAllowedOrigins: []config.Origin{"https://app.example.org", "http://localhost:3000"},
 		TrustedProxies:     []config.Network{{Prefix: netip.MustParsePrefix("10.0.0.0/8")}, {Prefix: netip.MustParsePrefix("::1/128")}, {Prefix: netip.MustParsePrefix("192.0.2.7/32")}},
 	}, cfg)
@@ -89,6 +93,10 @@ func TestAWrongVariableIsNamedAndItsValueIsNot(t *testing.T) {
 		"REQUEST_TIMEOUT":        {"a duration": {"soon"}, "at least 100ms": {"1ms"}, "at most 5m": {"6m"}},
 		"DRAIN_DELAY":            {"a duration": {"soon"}, "at least 0s": {"-1s"}, "at most 5m": {"6m"}},
 		"LOG_LEVEL":              {"debug, info, warn, error": {"loud", "verbose"}},
+		"TLS_DOMAINS":            {"names such as": {"*.example.org", "localhost", "192.0.2.1", "https://clinic.example.org", "clinic.example.org:443", "bücher.example", "-a.example.org", strings.Repeat("a", 64) + ".org"}},
+		"TLS_REDIRECT_PORT":      {"whole number": {"http"}, "at least 0": {"-1"}, "at most 65535": {"65536"}, "needs TLS_CERT_FILE or TLS_DOMAINS": {"80"}},
+		"ACME_DIRECTORY_URL":     {"https://": {"http://ca.example.org/dir", "ca.example.org", "https://u:p@ca.example.org/dir"}},
+		"ACME_EMAIL":             {"one address": {"nobody", "Clinic <a@example.org>"}},
 	} {
 		for says, values := range cases {
 			for _, value := range values {
@@ -267,6 +275,22 @@ func TestVariablesThatDoNotFitEachOtherAreNamed(t *testing.T) {
 	_, err = load(t, "", database, "SMTP_URL=smtps://mail.example.org")
 	assert.ErrorContains(t, err, "PUBLIC_URL: required with SMTP_URL")
 	assert.ErrorContains(t, err, "MAIL_FROM: required with SMTP_URL")
+	for says, environ := range map[string][]string{
+		"TLS_KEY_FILE: required with TLS_CERT_FILE":                    {"TLS_CERT_FILE=cert.pem"},
+		"TLS_CERT_FILE: required with TLS_KEY_FILE":                    {"TLS_KEY_FILE=key.pem"},
+		"TLS_DOMAINS: must not be set with TLS_CERT_FILE":              {"TLS_CERT_FILE=cert.pem", "TLS_KEY_FILE=key.pem", "TLS_DOMAINS=clinic.example.org"},
+		"TLS_REDIRECT_PORT: must be another than PORT":                 {"TLS_DOMAINS=clinic.example.org", "PORT=443", "TLS_REDIRECT_PORT=443"},
+		"TLS_CACHE_DIR: required with TLS_DOMAINS and PostgreSQL; the": {"TLS_DOMAINS=clinic.example.org", "DATABASE_URL=postgres://x/y", "JWT_SECRET=" + secret},
+	} {
+		_, err := load(t, "", append([]string{database}, environ...)...)
+		var wrong config.Errors
+		require.ErrorAs(t, err, &wrong, says)
+		assert.Len(t, wrong, 1)
+		assert.ErrorContains(t, err, says)
+	}
+	cfg, err := load(t, "", database, "TLS_DOMAINS=clinic.example.org")
+	require.NoError(t, err)
+	assert.Equal(t, cfg.Database.SQLite+".acme", cfg.TLSCacheDir)
 }
 
 func TestTracesGoByHTTPAlone(t *testing.T) {
