@@ -43,6 +43,7 @@ const shutdownLimit = 14 * time.Second
 func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
 	slog.SetDefault(log)
+	outliveHangups(log)
 	tuneMemory()
 	db, err := models.Open(ctx, cfg)
 	if err != nil {
@@ -51,6 +52,9 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 	defer func() { _ = db.Close() }()
 	for _, warning := range cfg.Exposed(dotenv) {
 		log.Warn(warning)
+	}
+	if err := db.StoreSpooled(ctx); err != nil {
+		return err
 	}
 	handler, err := routes.New(cfg, db, log)
 	if err != nil {
@@ -90,6 +94,17 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 		time.Sleep(cfg.DrainDelay) // a second signal ends the program
 	}
 	return shutDown(context.WithoutCancel(ctx), server, log)
+}
+
+// outliveHangups keeps a server whose terminal is closed, or that somebody wants to read its configuration again.
+func outliveHangups(log *slog.Logger) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		for range hangups {
+			log.Info("SIGHUP changes nothing: the configuration is read at the start")
+		}
+	}()
 }
 
 // shutDown takes no more requests, and lets the running ones finish.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -31,7 +32,9 @@ type Config struct {
 	AuditOldKeys Secrets `env:"AUDIT_OLD_KEYS"`
 	// AuditSealFile is where the newest seal is remembered; unless set, beside an embedded database.
 	AuditSealFile string `env:"AUDIT_SEAL_FILE"`
-	MinPassword   int    `env:"PASSWORD_MIN_LENGTH" envDefault:"8" validate:"min=8,max=128"`
+	// SpoolDir is where events that could not be stored wait for the next start; unless set, beside an embedded database.
+	SpoolDir    string `env:"SPOOL_DIR"`
+	MinPassword int    `env:"PASSWORD_MIN_LENGTH" envDefault:"8" validate:"min=8,max=128"`
 
 	AccessTokenTTL time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"15m" validate:"min=1s,max=24h"`
 	// A spent refresh token that is presented again within RefreshGrace gets the same successor again; 0 is off.
@@ -92,6 +95,9 @@ func Load(environ []string, dotenv string) (*Config, error) {
 	errs = append(errs, check(cfg, errs)...)
 	if cfg.AuditSealFile == "" && cfg.Database.SQLite != "" {
 		cfg.AuditSealFile = cfg.Database.SQLite + ".seal"
+	}
+	if cfg.SpoolDir == "" && cfg.Database.SQLite != "" {
+		cfg.SpoolDir = filepath.Dir(cfg.Database.SQLite)
 	}
 	if vars["ACCOUNT_RATE_LIMIT"] == "" {
 		cfg.AccountRateLimit = 50 * cfg.AuthRateLimit
