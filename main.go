@@ -75,10 +75,9 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 	}
 	background, stopBackground := context.WithCancel(ctx)
 	defer stopBackground()
-	go db.KeepClean(background, log)
-	go db.KeepSealed(background, log)
-	go db.KeepSearchable(background, log)
-	go db.KeepImported(background, log)
+	for _, keep := range []func(context.Context, *slog.Logger){db.KeepClean, db.KeepSealed, db.KeepSearchable, db.KeepImported} {
+		go keep(background, log)
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	announce(stdout, listener.Addr(), cfg)

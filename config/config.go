@@ -2,6 +2,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -93,12 +94,7 @@ func Load(environ []string, dotenv string) (*Config, error) {
 	cfg := &Config{HashMemory: 19 * 1024}
 	errs := explain(env.ParseWithOptions(cfg, env.Options{Environment: vars}))
 	errs = append(errs, check(cfg, errs)...)
-	if cfg.AuditSealFile == "" && cfg.Database.SQLite != "" {
-		cfg.AuditSealFile = cfg.Database.SQLite + ".seal"
-	}
-	if cfg.SpoolDir == "" && cfg.Database.SQLite != "" {
-		cfg.SpoolDir = filepath.Dir(cfg.Database.SQLite)
-	}
+	cfg.keepBeside(cfg.Database.SQLite)
 	if vars["ACCOUNT_RATE_LIMIT"] == "" {
 		cfg.AccountRateLimit = 50 * cfg.AuthRateLimit
 	}
@@ -109,6 +105,15 @@ func Load(environ []string, dotenv string) (*Config, error) {
 		return nil, errs
 	}
 	return cfg, nil
+}
+
+// keepBeside says what is kept beside an embedded database, unless it is said to be elsewhere.
+func (c *Config) keepBeside(file string) {
+	if file == "" {
+		return
+	}
+	c.AuditSealFile = cmp.Or(c.AuditSealFile, file+".seal")
+	c.SpoolDir = cmp.Or(c.SpoolDir, filepath.Dir(file))
 }
 
 func (e Errors) names(variable string) bool {

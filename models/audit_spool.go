@@ -163,7 +163,7 @@ func (db *DB) readSpool(file string) ([]Event, error) {
 		} else if err != nil {
 			return nil, err
 		}
-		line.Event.ID, line.Event.UserID, line.Event.PatientID, line.Event.Changes = 0, line.UserID, line.PatientID, Changes(line.Changes)
+		line.ID, line.Event.UserID, line.Event.PatientID, line.Event.Changes = 0, line.UserID, line.PatientID, Changes(line.Changes)
 		events = append(events, line.Event)
 	}
 }
