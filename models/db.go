@@ -170,7 +170,10 @@ func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: time.Second}
 	}
 	noteUnsafeCommits(pc)
-	pool := stdlib.OpenDB(*pc, stdlib.OptionAfterConnect(utcTimes))
+	pool := stdlib.OpenDB(*pc, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		db.revocations.Add(1) // it may be another server, after a fail-over: what was known of who asks is asked again
+		return utcTimes(ctx, conn)
+	}))
 	pool.SetMaxOpenConns(cfg.MaxConns)
 	pool.SetMaxIdleConns(cfg.MaxIdle)
 	pool.SetConnMaxLifetime(time.Hour)

@@ -5,7 +5,8 @@
 //	go run -tags programs ./tests/failures [-program FILE] [-rounds 10] COMMAND...
 //
 // The commands are crash-sqlite and crash-postgres (kill -9 under eight writers), pgstop (PostgreSQL is stopped, and
-// then frozen, under the same load), standby (the synchronous standby stops, and is promoted), spool (PostgreSQL is frozen while the
+// then frozen, under the same load), standby (the synchronous standby stops, and is promoted), lossy (a standby that lacks
+// the newest writes is promoted), spool (PostgreSQL is frozen while the
 // server stops), restarts (of three instances behind HAProxy and Caddy, under load), instances (eight start at once on one
 // empty database), disk (no space left, and a file that may not be written), and all. It knows the product from outside only: its program and its API. What it
 // starts listens on loopback, is stopped by its process id, and lives below one temporary folder.
@@ -31,6 +32,7 @@ type lab struct {
 	program  string // the product
 	rounds   int
 	requests int      // at least, of restarts
+	fails    int      // of lossy
 	pg       *cluster // started when first needed
 }
 
@@ -44,6 +46,7 @@ var commands = []command{
 	{"crash-postgres", crashPostgres},
 	{"pgstop", pgStop},
 	{"standby", standby},
+	{"lossy", lossy},
 	{"spool", spool},
 	{"restarts", restarts},
 	{"instances", instances},
@@ -63,6 +66,7 @@ func run(ctx context.Context) (err error) {
 	program := flag.String("program", "", "the product's executable; built when not given")
 	rounds := flag.Int("rounds", 10, "how often each crash command kills the server")
 	requests := flag.Int("requests", 0, "how many requests restarts makes behind each proxy, at least")
+	fails := flag.Int("fails", 2, "how often lossy fails over")
 	limit := flag.Duration("limit", 8*time.Minute, "for everything")
 	flag.Parse()
 	wanted := flag.Args()
@@ -73,11 +77,11 @@ func run(ctx context.Context) (err error) {
 		}
 	}
 	if len(wanted) == 0 {
-		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, spool, restarts, instances, disk or all")
+		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, lossy, spool, restarts, instances, disk or all")
 	}
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
-	l := &lab{program: *program, rounds: *rounds, requests: *requests}
+	l := &lab{program: *program, rounds: *rounds, requests: *requests, fails: *fails}
 	if l.dir, err = os.MkdirTemp("", "clinic-failures-"); err != nil {
 		return err
 	}
