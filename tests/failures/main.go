@@ -5,7 +5,8 @@
 //	go run -tags programs ./tests/failures [-program FILE] [-rounds 10] COMMAND...
 //
 // The commands are crash-sqlite and crash-postgres (kill -9 under eight writers), pgstop (PostgreSQL is stopped, and
-// then frozen, under the same load), standby (the synchronous standby stops, and is promoted), lossy (a standby that lacks
+// then frozen, under the same load), standby (the synchronous standby stops, and is promoted), promotion (of one after the primary
+// was killed), lossy (a standby that lacks
 // the newest writes is promoted), spool (PostgreSQL is frozen while the
 // server stops), restarts (of three instances behind HAProxy and Caddy, under load), instances (eight start at once on one
 // empty database), disk (no space left, and a file that may not be written), and all. It knows the product from outside only: its program and its API. What it
@@ -46,6 +47,7 @@ var commands = []command{
 	{"crash-postgres", crashPostgres},
 	{"pgstop", pgStop},
 	{"standby", standby},
+	{"promotion", promotion},
 	{"lossy", lossy},
 	{"spool", spool},
 	{"restarts", restarts},
@@ -77,7 +79,7 @@ func run(ctx context.Context) (err error) {
 		}
 	}
 	if len(wanted) == 0 {
-		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, lossy, spool, restarts, instances, disk or all")
+		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, promotion, lossy, spool, restarts, instances, disk or all")
 	}
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
