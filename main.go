@@ -43,6 +43,7 @@ const shutdownLimit = 14 * time.Second
 func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
 	slog.SetDefault(log)
+	outliveHangups(log)
 	tuneMemory()
 	stopTraces, err := middleware.StartTraces(ctx, cfg, log)
 	if err != nil {
@@ -60,6 +61,9 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 	defer func() { _ = db.Close() }()
 	for _, warning := range cfg.Exposed(dotenv) {
 		log.Warn(warning)
+	}
+	if err := db.StoreSpooled(ctx); err != nil {
+		return err
 	}
 	handler, err := routes.New(cfg, db, log)
 	if err != nil {
@@ -97,6 +101,17 @@ func keep(ctx context.Context, db *models.DB, secure *certificates.TLS, log *slo
 	go db.KeepSearchable(ctx, log)
 	go db.KeepImported(ctx, log)
 	go secure.Keep(ctx)
+}
+
+// outliveHangups keeps a server whose terminal is closed, or that somebody wants to read its configuration again.
+func outliveHangups(log *slog.Logger) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		for range hangups {
+			log.Info("SIGHUP changes nothing: the configuration is read at the start")
+		}
+	}()
 }
 
 // shutDown takes no more requests, and lets the running ones finish.

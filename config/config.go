@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -34,7 +35,9 @@ type Config struct {
 	AuditOldKeys Secrets `env:"AUDIT_OLD_KEYS"`
 	// AuditSealFile is where the newest seal is remembered; unless set, beside an embedded database.
 	AuditSealFile string `env:"AUDIT_SEAL_FILE"`
-	MinPassword   int    `env:"PASSWORD_MIN_LENGTH" envDefault:"8" validate:"min=8,max=128"`
+	// SpoolDir is where events that could not be stored wait for the next start; unless set, beside an embedded database.
+	SpoolDir    string `env:"SPOOL_DIR"`
+	MinPassword int    `env:"PASSWORD_MIN_LENGTH" envDefault:"8" validate:"min=8,max=128"`
 
 	AccessTokenTTL time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"15m" validate:"min=1s,max=24h"`
 	// A spent refresh token that is presented again within RefreshGrace gets the same successor again; 0 is off.
@@ -122,6 +125,7 @@ func (c *Config) derive(vars map[string]string) {
 	c.Database.Migration = c.MigrationDatabase.Postgres
 	if database := c.Database.SQLite; database != "" {
 		c.AuditSealFile = cmp.Or(c.AuditSealFile, database+".seal")
+		c.SpoolDir = cmp.Or(c.SpoolDir, filepath.Dir(database))
 		if len(c.TLSDomains) > 0 {
 			c.TLSCacheDir = cmp.Or(c.TLSCacheDir, database+".acme")
 		}

@@ -61,7 +61,7 @@ func NewTokens(cfg *config.Config, db *models.DB) (*Tokens, error) {
 			in := data.(*models.SignIn)
 			return ginjwt.MapClaims{
 				"sub": strconv.FormatInt(in.User.ID, 10), "sid": strconv.FormatInt(in.SessionID, 10),
-				"typ": kindOfToken, "jti": rand.Text(),
+				"typ": kindOfToken, "jti": rand.Text(), "opened": opened(&in.User),
 			}
 		},
 	})
@@ -147,9 +147,16 @@ func (t *Tokens) identify(c *gin.Context, claims ginjwt.MapClaims) (identity, er
 	if errors.Is(err, apierror.ErrNotFound) {
 		err = apierror.ErrSessionEnded
 	}
+	if at, told := claims["opened"]; err == nil && told && at != opened(user) { // earlier versions do not tell it
+		err = apierror.ErrSessionEnded
+	}
 	who.user = *user
 	return who, err
 }
+
+// opened is when an account was opened. A database that has lost its newest rows in a fail-over gives their numbers out
+// again; by this, a token of a lost account is not taken for one of the account that has its number now.
+func opened(u *models.User) string { return strconv.FormatInt(u.CreatedAt.UnixMicro(), 10) }
 
 // expiry is the end of a token's time: whole seconds, as this server writes them, that are not over. The parser lets pass
 // what has no end, and takes 0 for none.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -23,6 +24,7 @@ type auditEnd struct {
 	mu      sync.Mutex
 	id      int64 // of the seal; 0 remembers none
 	mac     string
+	history string // which history of PostgreSQL's the seal is of, see followHistory
 	problem string // why nothing is sealed, for people
 }
 
@@ -80,6 +82,21 @@ func (db *DB) rememberEnd(s Seal) error {
 // newestOfOurs finds the newest seal, and refuses to go on from it unless it is our key's turn and the one that is
 // remembered still is in its place.
 func (db *DB) newestOfOurs(q *gorm.DB) (last Seal, err error) {
+	if db.group == nil { // all of it of one server
+		err = db.read.OnOneConnection(q.Statement.Context, func(one *gorm.DB) error {
+			last, err = db.newestThere(one)
+			return err
+		})
+		return last, err
+	}
+	return db.newestThere(q)
+}
+
+// newestThere is newestOfOurs on one connection.
+func (db *DB) newestThere(q *gorm.DB) (last Seal, err error) {
+	if err := db.followHistory(q); err != nil {
+		return last, err
+	}
 	id, mac := db.remembered() // before the newest is read: else another sealer could be ahead of it
 	if err := newestSeal(q, &last); err != nil {
 		return last, err
@@ -91,6 +108,29 @@ func (db *DB) newestOfOurs(q *gorm.DB) (last Seal, err error) {
 		return last, err
 	}
 	return last, db.rememberEnd(last)
+}
+
+// followHistory forgets the remembered seal when PostgreSQL has begun another history, a timeline, as it does when a standby
+// is promoted. That one may lack the newest seals, and what is remembered of a lost history says nothing about the new one.
+// Who has a file for the newest seal wants to be asked, as after a restore.
+func (db *DB) followHistory(q *gorm.DB) error {
+	end := db.end
+	if q.Name() != "postgres" || end.file != "" {
+		return nil
+	}
+	var history string
+	err := q.Raw("SELECT CASE WHEN pg_is_in_recovery() THEN '' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END").Scan(&history).Error
+	if err != nil || history == "" {
+		return err
+	}
+	end.mu.Lock()
+	defer end.mu.Unlock()
+	if end.history != "" && end.history != history && end.id != 0 {
+		slog.Warn("the database has failed over: whether the newest seal of the audit trail that was seen is still in it must be asked with audit verify --seal", "seal", end.mac)
+		end.id, end.mac = 0, ""
+	}
+	end.history = history
+	return nil
 }
 
 // remembered is the number and the HMAC of the seal that is remembered.

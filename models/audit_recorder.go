@@ -130,8 +130,8 @@ func (db *DB) storeEvents(ctx context.Context, events []Event) error {
 // eventBatch is how many events one statement inserts: both databases limit the parameters of a statement.
 const eventBatch = 500
 
-// flush stores all that was added before it was called; on an error, all of it still waits. If the answer to a commit
-// is lost, its events are stored twice rather than not at all.
+// flush stores all that was added before it was called. Meanwhile, and on an error, all of it still waits. If the answer
+// to a commit is lost, its events are stored twice rather than not at all.
 func (r *recorder) flush(ctx context.Context) error {
 	select {
 	case r.flushing <- struct{}{}:
@@ -140,8 +140,7 @@ func (r *recorder) flush(ctx context.Context) error {
 		return ctx.Err()
 	}
 	r.mu.Lock()
-	batch := r.queue
-	r.queue = make([]Event, 0, len(batch))
+	batch := slices.Clone(r.queue) // because GORM sets ids
 	r.mu.Unlock()
 	if len(batch) == 0 {
 		return nil
@@ -149,8 +148,8 @@ func (r *recorder) flush(ctx context.Context) error {
 	err := r.store(ctx, batch)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.failed = err != nil; r.failed {
-		r.queue = slices.Concat(batch, r.queue)
+	if r.failed = err != nil; !r.failed {
+		r.queue = append(make([]Event, 0, len(batch)), r.queue[len(batch):]...)
 	}
 	return err
 }
@@ -162,15 +161,15 @@ func (r *recorder) fails() bool {
 	return r.failed
 }
 
-// close stores what waits; what cannot be stored any more is told to the log, never dropped in silence.
-func (r *recorder) close(ctx context.Context) error {
+// close stores what waits, and returns what cannot be stored in time.
+func (r *recorder) close(ctx context.Context) ([]Event, error) {
 	close(r.stop)
-	<-r.stopped
-	err := r.flush(ctx)
-	if err != nil {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.log.Error("audit events are lost", "count", len(r.queue), "error", err)
+	select {
+	case <-r.stopped:
+	case <-ctx.Done(): // of a database that hangs
 	}
-	return err
+	err := r.flush(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.queue), err
 }

@@ -111,7 +111,8 @@ func openAnyKey(ctx context.Context, cfg *config.Config) (*DB, error) {
 // closeLimit is how long Close may take to store and seal.
 const closeLimit = 5 * time.Second
 
-// Close stores and seals what is still to be audited, and ends every connection.
+// Close stores and seals what is still to be audited, and ends every connection. What cannot be stored goes into a file,
+// see StoreSpooled.
 func (db *DB) Close() error {
 	var err error
 	if db.mails != nil {
@@ -120,8 +121,11 @@ func (db *DB) Close() error {
 	if db.recorder != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 		defer cancel()
-		if err = db.recorder.close(ctx); err == nil {
+		var lost []Event
+		if lost, err = db.recorder.close(ctx); err == nil {
 			err = db.SealAll(ctx)
+		} else if len(lost) > 0 {
+			db.spool(lost, err)
 		}
 		if errors.As(err, new(*AuditKeyError)) { // the events are stored, and whoever has the key seals them
 			err = nil
@@ -173,7 +177,10 @@ func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
 	if pooled {
 		withoutNamedStatements(pc, cfg.Database.Postgres)
 	}
-	pool := stdlib.OpenDB(*pc, stdlib.OptionAfterConnect(utcTimes))
+	pool := stdlib.OpenDB(*pc, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		db.revocations.Add(1) // it may be another server, after a fail-over: what was known of who asks is asked again
+		return utcTimes(ctx, conn)
+	}))
 	pool.SetMaxOpenConns(cfg.MaxConns)
 	pool.SetMaxIdleConns(cfg.MaxIdle)
 	pool.SetConnMaxLifetime(time.Hour)

@@ -26,7 +26,7 @@
 //
 // # What GORM has no words for
 //
-// No query goes past GORM's API, but these are text, given to its Raw and Exec (5 of some 60 queries). So is DDL that its
+// No query goes past GORM's API, but these are text, given to its Raw and Exec (6 of some 60 queries). So is DDL that its
 // migrator cannot say: triggers, partial and text indexes, in migrate*.go, audit_seal.go and audit_append_only.go.
 //
 //	where            what                    why                                              what it costs
@@ -37,6 +37,8 @@
 //	audit_append_…   set_config, triggers    what is append-only, lifted for one transaction  one statement or five, for packing
 //	                                                                                          and erasing only
 //	erase_files.go   VACUUM and its like     bytes that were erased leave the files           an erasure's time
+//	audit_end.go     pg_walfile_name         which history of a server this is, after a       one round trip a second
+//	                                         fail-over
 //	audit_gap.go     pg_snapshot, LATERAL    which transactions have ended; events in gaps    two round trips a second,
 //	                                                                                          while there are gaps
 //

@@ -70,6 +70,8 @@ func TestAnAccessTokenIsRefusedUnlessThisServerMadeItForASession(t *testing.T) {
 			"exp list":             set("exp", []int64{in(time.Hour)}),
 			"exp true":             set("exp", true),
 			"not valid yet":        set("nbf", in(time.Hour)),
+			"of a lost account":    set("opened", "1"),
+			"opened as a number":   set("opened", 1),
 			"without typ":          without("typ"),
 			"typ refresh":          set("typ", "refresh"),
 			"without sid":          without("sid"),

@@ -106,7 +106,7 @@ func (pg *cluster) tool(name string, args ...string) error {
 	}
 	cmd := exec.Command(words[0], words[1:]...) //nolint:gosec // PostgreSQL's own tools
 	cmd.Dir = pg.dir
-	out, err := os.Create(filepath.Join(os.TempDir(), fmt.Sprintf("clinic-%s-%d", name, os.Getpid()))) // no pipe: the server would keep it open
+	out, err := os.CreateTemp("", "clinic-"+name+"-*") // no pipe: the server would keep it open
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,11 @@
 //	go run -tags programs ./tests/failures [-program FILE] [-rounds 10] COMMAND...
 //
 // The commands are crash-sqlite and crash-postgres (kill -9 under eight writers), pgstop (PostgreSQL is stopped, and
-// then frozen, under the same load), standby (the synchronous standby stops, and is promoted), instances (eight start at once on one empty database), disk (no space left, and
-// a file that may not be written), and all. It knows the product from outside only: its program and its API. What it
+// then frozen, under the same load), standby (the synchronous standby stops, and is promoted), promotion (of one after the primary
+// was killed), lossy (a standby that lacks
+// the newest writes is promoted), spool (PostgreSQL is frozen while the
+// server stops), restarts (of three instances behind HAProxy and Caddy, under load), instances (eight start at once on one
+// empty database), disk (no space left, and a file that may not be written), and all. It knows the product from outside only: its program and its API. What it
 // starts listens on loopback, is stopped by its process id, and lives below one temporary folder.
 package main
 
@@ -26,10 +29,12 @@ import (
 
 // lab is what all commands share.
 type lab struct {
-	dir     string // for temporary files
-	program string // the product
-	rounds  int
-	pg      *cluster // started when first needed
+	dir      string // for temporary files
+	program  string // the product
+	rounds   int
+	requests int      // at least, of restarts
+	fails    int      // of lossy
+	pg       *cluster // started when first needed
 }
 
 type command struct {
@@ -42,6 +47,10 @@ var commands = []command{
 	{"crash-postgres", crashPostgres},
 	{"pgstop", pgStop},
 	{"standby", standby},
+	{"promotion", promotion},
+	{"lossy", lossy},
+	{"spool", spool},
+	{"restarts", restarts},
 	{"instances", instances},
 	{"disk", disk},
 }
@@ -58,7 +67,9 @@ func main() {
 func run(ctx context.Context) (err error) {
 	program := flag.String("program", "", "the product's executable; built when not given")
 	rounds := flag.Int("rounds", 10, "how often each crash command kills the server")
-	limit := flag.Duration("limit", 5*time.Minute, "for everything")
+	requests := flag.Int("requests", 0, "how many requests restarts makes behind each proxy, at least")
+	fails := flag.Int("fails", 2, "how often lossy fails over")
+	limit := flag.Duration("limit", 8*time.Minute, "for everything")
 	flag.Parse()
 	wanted := flag.Args()
 	if slices.Contains(wanted, "all") {
@@ -68,11 +79,11 @@ func run(ctx context.Context) (err error) {
 		}
 	}
 	if len(wanted) == 0 {
-		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, instances, disk or all")
+		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, promotion, lossy, spool, restarts, instances, disk or all")
 	}
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
-	l := &lab{program: *program, rounds: *rounds}
+	l := &lab{program: *program, rounds: *rounds, requests: *requests, fails: *fails}
 	if l.dir, err = os.MkdirTemp("", "clinic-failures-"); err != nil {
 		return err
 	}

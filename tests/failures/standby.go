@@ -190,13 +190,11 @@ func (pg *cluster) newStandby() (*cluster, error) {
 		return nil, err
 	}
 	other := &cluster{bin: pg.bin, dir: filepath.Join(pg.dir, "standby"), port: port}
-	err = pg.tool("pg_basebackup", "-h", "127.0.0.1", "-p", strconv.Itoa(pg.port), "-U", "postgres", "-D", other.data(), "-R", "-X", "stream", "-c", "fast", "--no-sync")
-	if err != nil {
-		return nil, err
-	}
-	return other, other.start()
+	return other, other.follow(pg)
 }
 
-func (pg *cluster) query(statement string) error {
-	return pg.tool("psql", "-h", "127.0.0.1", "-p", strconv.Itoa(pg.port), "-U", "postgres", "-d", "postgres", "-qAtc", statement)
+func (pg *cluster) query(statement string) error { return pg.queryIn("postgres", statement) }
+
+func (pg *cluster) queryIn(database, statement string) error {
+	return pg.tool("psql", "-h", "127.0.0.1", "-p", strconv.Itoa(pg.port), "-U", "postgres", "-d", database, "-qAtc", statement)
 }

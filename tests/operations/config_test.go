@@ -48,14 +48,14 @@ func TestConfigurationHasDefaults(t *testing.T) {
 func TestEveryVariableIsRead(t *testing.T) {
 	t.Parallel()
 	cfg, err := load(t, "", "HOST=::1", "PORT=80", "DATABASE_URL=postgresql://u:pw@db.example.org:5433/clinic", "JWT_SECRET="+secret, "DB_MAX_CONNS=5", "DB_MAX_IDLE_CONNS=0",
-		"PASSWORD_MIN_LENGTH=15", "ACCESS_TOKEN_TTL=1h30m", "REFRESH_TOKEN_TTL=24h", "REFRESH_GRACE=0s", "AUDIT_KEY="+secret, "AUDIT_OLD_KEYS=one, \"t,wo\",,\nchangemechangeme", "REGISTRATION=closed", "AUTH_RATE_LIMIT=0", "ACCOUNT_RATE_LIMIT=9", "AUDIT_SEAL_FILE=/x", "REQUEST_TIMEOUT=30s", "DRAIN_DELAY=10s", "LOG_LEVEL=WARN",
+		"PASSWORD_MIN_LENGTH=15", "ACCESS_TOKEN_TTL=1h30m", "REFRESH_TOKEN_TTL=24h", "REFRESH_GRACE=0s", "AUDIT_KEY="+secret, "AUDIT_OLD_KEYS=one, \"t,wo\",,\nchangemechangeme", "REGISTRATION=closed", "AUTH_RATE_LIMIT=0", "ACCOUNT_RATE_LIMIT=9", "AUDIT_SEAL_FILE=/x", "SPOOL_DIR=/y", "REQUEST_TIMEOUT=30s", "DRAIN_DELAY=10s", "LOG_LEVEL=WARN",
 		"CORS_ALLOWED_ORIGINS=https://app.example.org, http://localhost:3000/", "TRUSTED_PROXIES=10.1.2.3/8, ::1,192.0.2.7",
 		"PATIENT_ACCESS=clinic", "PUBLIC_URL=https://Clinic.example.org/", "SMTP_URL=smtp://clinic:p%40ss@mail.example.org", "MAIL_FROM=Clinic <clinic@example.org>",
 		"TLS_DOMAINS=Clinic.example.org, www.xn--bcher-kva.example", "TLS_CACHE_DIR=/tls", "TLS_REDIRECT_PORT=8080", "ACME_DIRECTORY_URL=https://ca.example.org:14000/dir", "ACME_EMAIL=it@example.org")
 	require.NoError(t, err)
 	assert.Equal(t, &config.Config{
 		Host: "::1", Port: 80, Database: config.Database{Postgres: "postgresql://u:pw@db.example.org:5433/clinic"}, JWTSecret: secret, AuditKey: secret, AuditOldKeys: config.Secrets{"one", "t,wo", "changemechangeme"}, MaxConns: 5, MinPassword: 15, RefreshTokenTTL: 24 * time.Hour,
-		AccessTokenTTL: 90 * time.Minute, Registration: "closed", AuthRateLimit: 0, AccountRateLimit: 9, AuditSealFile: "/x", RequestTimeout: 30 * time.Second, DrainDelay: 10 * time.Second, LogLevel: slog.LevelWarn, HashMemory: 19 * 1024,
+		AccessTokenTTL: 90 * time.Minute, Registration: "closed", AuthRateLimit: 0, AccountRateLimit: 9, AuditSealFile: "/x", SpoolDir: "/y", RequestTimeout: 30 * time.Second, DrainDelay: 10 * time.Second, LogLevel: slog.LevelWarn, HashMemory: 19 * 1024,
 		PatientAccess: "clinic", PublicURL: "https://clinic.example.org", MailFrom: "Clinic <clinic@example.org>",
 		SMTP:       config.SMTP{Host: "mail.example.org", Port: 587, User: "clinic", Password: "p@ss"},
 		TLSDomains: []config.Domain{"clinic.example.org", "www.xn--bcher-kva.example"}, TLSCacheDir: "/tls", TLSRedirectPort: 8080,

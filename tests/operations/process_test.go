@@ -122,6 +122,7 @@ func TestWhatStopsTheStartIsTold(t *testing.T) {
 	}{
 		"port in use":        {nil, []string{"PORT=" + port}, "address already in use"},
 		"no database":        {nil, []string{"JWT_SECRET=" + secret, "DATABASE_URL=postgres://u:swordfish@127.0.0.1:" + strconv.Itoa(free) + "/x"}, "PostgreSQL cannot be reached"},
+		"no folder":          {nil, []string{"SPOOL_DIR=/nowhere"}, "SPOOL_DIR: no file can be made there"},
 		"unknown subcommand": {[]string{"sevre"}, nil, `there is no command "sevre"`},
 		"unknown flag":       {[]string{"--prot"}, nil, "unknown flag: --prot"},
 	} {
