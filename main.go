@@ -18,6 +18,8 @@ import (
 
 	"healthcare/commands"
 	"healthcare/config"
+	"healthcare/logging"
+	"healthcare/metrics"
 	"healthcare/models"
 	"healthcare/routes"
 	"healthcare/version"
@@ -41,7 +43,8 @@ const shutdownLimit = 14 * time.Second
 
 // serve is the server's life, once it is configured: open, listen, serve, drain, shut down.
 func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) error {
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
+	log, flush := logging.New(stderr, cfg.LogFormat, cfg.LogLevel)
+	defer flush()
 	slog.SetDefault(log)
 	tuneMemory()
 	db, err := models.Open(ctx, cfg)
@@ -60,6 +63,11 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 	if err != nil {
 		return fmt.Errorf("HOST and PORT: %w", err)
 	}
+	stopMetrics, err := metrics.Serve(ctx, string(cfg.MetricsAddr), handler.Metrics, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer stopMetrics()
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -67,7 +75,7 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 		WriteTimeout:      cfg.RequestTimeout + 15*time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // broken connections
+		ErrorLog:          logging.ForServer(log),
 	}
 	background, stopBackground := context.WithCancel(ctx)
 	defer stopBackground()

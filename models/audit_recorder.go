@@ -54,9 +54,10 @@ type recorder struct {
 	store func(context.Context, []Event) error
 	log   *slog.Logger
 
-	mu     sync.Mutex
-	queue  []Event
-	failed bool // the last batch could not be stored
+	mu      sync.Mutex
+	queue   []Event
+	storing []Event // the batch that is being stored
+	failed  bool    // the last batch could not be stored
 
 	flushing chan struct{} // holds one while a batch is stored, so that none overtakes another
 	wake     chan struct{}
@@ -142,6 +143,7 @@ func (r *recorder) flush(ctx context.Context) error {
 	r.mu.Lock()
 	batch := r.queue
 	r.queue = make([]Event, 0, len(batch))
+	r.storing = batch
 	r.mu.Unlock()
 	if len(batch) == 0 {
 		return nil
@@ -149,10 +151,24 @@ func (r *recorder) flush(ctx context.Context) error {
 	err := r.store(ctx, batch)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.storing = nil
 	if r.failed = err != nil; r.failed {
 		r.queue = slices.Concat(batch, r.queue)
 	}
 	return err
+}
+
+// waiting is how many events wait to be stored, and since when the oldest does.
+func (r *recorder) waiting() (events int, since time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, queue := range [][]Event{r.storing, r.queue} {
+		if len(queue) > 0 {
+			since = queue[0].At
+			break
+		}
+	}
+	return len(r.storing) + len(r.queue), since
 }
 
 // fails tells whether events wait that could not be stored.

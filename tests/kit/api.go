@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -26,6 +27,8 @@ type API struct {
 	URL    string
 	Log    *Buffer // what the instance logs
 	Routes gin.RoutesInfo
+
+	metrics http.Handler // nil without WithMetrics
 
 	stop   func()
 	direct *sql.DB
@@ -74,7 +77,7 @@ func Start(t testing.TB, cfg *config.Config) *API {
 	log := &Buffer{}
 	db, handler := open(t, cfg, slog.NewTextHandler(log, nil))
 	s := httptest.NewServer(handler)
-	api := &API{T: t, Config: cfg, DB: db, URL: s.URL, Log: log, Routes: handler.Routes}
+	api := &API{T: t, Config: cfg, DB: db, URL: s.URL, Log: log, Routes: handler.Routes, metrics: handler.Metrics}
 	api.stop = sync.OnceFunc(func() { s.Close(); require.NoError(t, db.Close()) })
 	t.Cleanup(api.stop)
 	return api
