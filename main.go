@@ -68,15 +68,7 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 		return errors.Join(err, listener.Close())
 	}
 	defer stopMetrics()
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       cfg.RequestTimeout + 5*time.Second,
-		WriteTimeout:      cfg.RequestTimeout + 15*time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          logging.ForServer(log),
-	}
+	server := newServer(cfg, handler, log)
 	background, stopBackground := context.WithCancel(ctx)
 	defer stopBackground()
 	go db.KeepClean(background, log)
@@ -98,6 +90,19 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 		time.Sleep(cfg.DrainDelay) // a second signal ends the program
 	}
 	return shutDown(context.WithoutCancel(ctx), server, log)
+}
+
+// newServer limits how long a connection may take for each of its parts.
+func newServer(cfg *config.Config, handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       cfg.RequestTimeout + 5*time.Second,
+		WriteTimeout:      cfg.RequestTimeout + 15*time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          logging.ForServer(log),
+	}
 }
 
 // shutDown takes no more requests, and lets the running ones finish.

@@ -52,7 +52,7 @@ func Log(log *slog.Logger, counted *metrics.Metrics, slow time.Duration) gin.Han
 		defer func() { // of an answer that was cut off, too
 			took := time.Since(start)
 			counted.Answered(c.FullPath(), c.Request.Method, c.Writer.Status(), took)
-			refused := refusedBecause(c, client)
+			refused := refusedBecause(client, c)
 			if refused != nil {
 				counted.Refused(refused.Code, refused.Cause)
 			}
@@ -70,7 +70,7 @@ func noteRefused(c *gin.Context, e *apierror.Error) {
 }
 
 // refusedBecause is why an answer was 503 or 429, nil for another one. The log and the metrics have the cause from here.
-func refusedBecause(c *gin.Context, client context.Context) *apierror.Error {
+func refusedBecause(client context.Context, c *gin.Context) *apierror.Error {
 	noted, _ := c.Value(refusedKey).(*apierror.Error)
 	if noted == nil {
 		return nil

@@ -20,7 +20,7 @@ func WithMetrics(cfg *config.Config) { cfg.MetricsAddr = "127.0.0.1:0" }
 type Scraped map[string]float64
 
 // Scrape asks the instance for its metrics.
-func (api *API) Scrape() (Scraped, string) {
+func (api *API) Scrape() (values Scraped, text string) {
 	api.T.Helper()
 	s := httptest.NewServer(api.metrics)
 	defer s.Close()
@@ -28,9 +28,9 @@ func (api *API) Scrape() (Scraped, string) {
 }
 
 // ScrapeURL asks an address for metrics.
-func ScrapeURL(t testing.TB, url string) (Scraped, string) {
+func ScrapeURL(t testing.TB, url string) (values Scraped, text string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	require.NoError(t, err)
 	res, err := http.DefaultTransport.RoundTrip(req)
 	require.NoError(t, err)
@@ -38,7 +38,7 @@ func ScrapeURL(t testing.TB, url string) (Scraped, string) {
 	raw, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, res.StatusCode)
-	values := Scraped{}
+	values = Scraped{}
 	for line := range strings.Lines(string(raw)) {
 		line = strings.TrimSpace(line)
 		if end := strings.LastIndexByte(line, ' '); end > 0 && line[0] != '#' {

@@ -140,7 +140,8 @@ type noDescriptors struct {
 }
 
 func (l *noDescriptors) Accept() (net.Conn, error) {
-	if l.refused++; l.refused > 3 {
+	l.refused++
+	if l.refused > 3 {
 		return nil, net.ErrClosed
 	}
 	return nil, &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
