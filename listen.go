@@ -12,6 +12,7 @@ import (
 
 	"healthcare/certificates"
 	"healthcare/config"
+	"healthcare/logging"
 )
 
 // maxHeaderBytes is how long the head of a request may be.
@@ -67,7 +68,7 @@ func newServer(cfg *config.Config, handler http.Handler, secure *certificates.TL
 		WriteTimeout:      cfg.RequestTimeout + 15*time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // broken connections
+		ErrorLog:          logging.ForServer(log),
 	}
 	if secure != nil {
 		server.TLSConfig = secure.Config

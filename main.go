@@ -17,6 +17,8 @@ import (
 	"healthcare/certificates"
 	"healthcare/commands"
 	"healthcare/config"
+	"healthcare/logging"
+	"healthcare/metrics"
 	"healthcare/middleware"
 	"healthcare/models"
 	"healthcare/routes"
@@ -41,7 +43,8 @@ const shutdownLimit = 14 * time.Second
 
 // serve is the server's life, once it is configured: open, listen, serve, drain, shut down.
 func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) error {
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
+	log, flush := logging.New(stderr, cfg.LogFormat, cfg.LogLevel)
+	defer flush()
 	slog.SetDefault(log)
 	outliveHangups(log)
 	tuneMemory()
@@ -54,17 +57,11 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
-	db, err := models.Open(ctx, cfg)
+	db, err := open(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	for _, warning := range cfg.Exposed(dotenv) {
-		log.Warn(warning)
-	}
-	if err := db.StoreSpooled(ctx); err != nil {
-		return err
-	}
 	handler, err := routes.New(cfg, db, log)
 	if err != nil {
 		return err
@@ -74,6 +71,11 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 		return err
 	}
 	defer front.close()
+	stopMetrics, err := metrics.Serve(ctx, string(cfg.MetricsAddr), handler.Metrics, log)
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
 	background, stopBackground := context.WithCancel(ctx)
 	defer stopBackground()
 	keep(background, db, secure, log)
@@ -92,6 +94,21 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 		time.Sleep(cfg.DrainDelay) // a second signal ends the program
 	}
 	return shutDown(context.WithoutCancel(ctx), front.server, log)
+}
+
+// open opens the database, and stores what an earlier run could not.
+func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*models.DB, error) {
+	db, err := models.Open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	for _, warning := range cfg.Exposed(dotenv) {
+		log.Warn(warning)
+	}
+	if err := db.StoreSpooled(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // keep starts what goes on beside the requests, until ctx ends.

@@ -11,6 +11,10 @@ type Error struct {
 	Fields Fields // what is wrong with which field; nil for most errors
 	// RetryAfter is when to come back, in seconds; 0 says nothing.
 	RetryAfter int
+	// Cause and Reason are for the log and the metrics, not for the client: why it is a 503 or 429, and what the database said
+	// (a code or words of the operating system, never values).
+	Cause  Cause
+	Reason string
 	// Candidates are the patients that a new one is probably one of; nil for all other errors.
 	Candidates any
 	// MergedInto is where a patient is who was merged; 0 for all other errors.

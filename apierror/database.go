@@ -6,12 +6,16 @@ import (
 	"database/sql/driver"
 	"errors"
 	"net"
+	"strconv"
 	"strings"
+	"syscall"
 
 	gosqlite "github.com/glebarez/go-sqlite"
 	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"healthcare/timing"
 )
 
 // FromDatabase turns an error of the database into one that a client may see. It leaves every other error as it is.
@@ -23,9 +27,41 @@ func FromDatabase(err error) error {
 	case errors.Is(err, gorm.ErrRecordNotFound):
 		return ErrNotFound
 	case isUnavailable(err):
-		return &Error{Code: Unavailable, Detail: "The database does not answer. Try again soon.", RetryAfter: 2}
+		known = NewUnavailable(causeOf(err), 2, "The database does not answer. Try again soon.")
+		known.Reason = reasonOf(err)
+		return known
 	}
 	return err
+}
+
+// causeOf tells whether the database is at fault, or nobody gave the request a connection, or the database was at work when
+// the request's time was over.
+func causeOf(err error) Cause {
+	var connect *pgconn.ConnectError
+	switch {
+	case errors.Is(err, timing.ErrNoConnection):
+		return Pool
+	case errors.As(err, &connect):
+		return Database
+	case pgconn.Timeout(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, sql.ErrTxDone),
+		SQLState(err) == "57014", SQLiteCode(err)&0xff == sqlite3.SQLITE_INTERRUPT: // 57014: the statement was cancelled
+		return Limit
+	}
+	return Database
+}
+
+// reasonOf is what may be logged of an error: the database's code, or what the operating system says.
+func reasonOf(err error) string {
+	var system syscall.Errno
+	switch state, code := SQLState(err), SQLiteCode(err); {
+	case state != "":
+		return "SQLSTATE " + state
+	case code != 0:
+		return "SQLite " + strconv.Itoa(code)
+	case errors.As(err, &system):
+		return system.Error()
+	}
+	return ""
 }
 
 // SQLState is the SQLSTATE of an error of PostgreSQL's, "" for any other error.

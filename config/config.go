@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+	"net"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -68,7 +69,15 @@ type Config struct {
 	TrustedProxies     []Network     `env:"TRUSTED_PROXIES"`
 	RequestTimeout     time.Duration `env:"REQUEST_TIMEOUT" envDefault:"10s" validate:"min=100ms,max=5m"`
 	DrainDelay         time.Duration `env:"DRAIN_DELAY" envDefault:"0s" validate:"min=0s,max=5m"`
-	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
+	// MigrationTimeout is how long a start waits for another instance that changes the tables.
+	MigrationTimeout time.Duration `env:"MIGRATION_TIMEOUT" envDefault:"5m" validate:"min=1s,max=24h"`
+
+	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info"`
+	LogFormat string     `env:"LOG_FORMAT" envDefault:"text" validate:"oneof=text json"`
+	// A request that takes SlowRequest or longer is a warning in the log; 0 is off.
+	SlowRequest time.Duration `env:"SLOW_REQUEST" envDefault:"1s" validate:"min=0s,max=1h"`
+	// MetricsAddr is where Prometheus may ask; "" is nowhere.
+	MetricsAddr Listen `env:"METRICS_ADDR"`
 
 	// OpenTelemetry has its own variables, see there.
 	OpenTelemetry OpenTelemetry `env:"-"`
@@ -238,6 +247,22 @@ func (o *Origin) UnmarshalText(text []byte) error {
 		}
 	}
 	*o = Origin(origin)
+	return nil
+}
+
+// Listen is a host and a port to listen at.
+type Listen string
+
+// UnmarshalText reads 127.0.0.1:9090, or :9090, which is for this machine only.
+func (l *Listen) UnmarshalText(text []byte) error {
+	host, port, err := net.SplitHostPort(strings.TrimSpace(string(text)))
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	if _, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || validator.New().Var(host, "ip|hostname") != nil {
+		return errors.New("must be a host and a port such as 127.0.0.1:9090; 0.0.0.0:9090 is everywhere")
+	}
+	*l = Listen(net.JoinHostPort(host, port))
 	return nil
 }
 

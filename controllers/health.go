@@ -22,7 +22,7 @@ func (Health) Live(c *gin.Context) error {
 	return nil
 }
 
-var errStopping = &apierror.Error{Code: apierror.Unavailable, Detail: "This instance is stopping.", RetryAfter: 5}
+var errStopping = apierror.NewUnavailable(apierror.Stopping, 5, "This instance is stopping.")
 
 // Ready answers GET /readyz: this instance can do its work, and will be there for it. The detail says what an operator must look at all the same.
 func (h Health) Ready(c *gin.Context) error {

@@ -66,7 +66,7 @@ func (i Imports) Create(c *gin.Context) error {
 	case i.reading <- struct{}{}:
 		defer func() { <-i.reading }()
 	default:
-		return &apierror.Error{Code: apierror.Unavailable, Detail: "Other files are being read. Try again soon.", RetryAfter: 10}
+		return apierror.NewUnavailable(apierror.Shed, 10, "Other files are being read. Try again soon.")
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), uploadTime)
 	defer cancel()

@@ -2,10 +2,14 @@ package fastgorm
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"gorm.io/gorm"
+
+	"healthcare/timing"
 )
 
 // Group commits transactions together. It is for SQLite, which has one writer: each commit waits for the disk, and in a
@@ -35,6 +39,7 @@ type Group struct {
 type member struct {
 	change func(*gorm.DB) error
 	err    error
+	began  time.Time // when its turn came
 	done   chan bool // whether the group has decided; err is then what it decided
 }
 
@@ -47,6 +52,7 @@ func (g *Group) Transaction(ctx context.Context, change func(*gorm.DB) error) er
 	g.mu.Lock()
 	g.waiting = append(g.waiting, m)
 	g.mu.Unlock()
+	spent, joined := timing.Of(ctx), time.Now()
 	var decided bool
 	select {
 	case g.turn <- struct{}{}:
@@ -55,10 +61,16 @@ func (g *Group) Transaction(ctx context.Context, change func(*gorm.DB) error) er
 	case decided = <-m.done:
 	case <-ctx.Done():
 		if g.leave(m) {
-			return ctx.Err()
+			spent.Waited(joined)
+			return fmt.Errorf("%w: %w", timing.ErrNoConnection, ctx.Err())
 		}
 		decided = <-m.done
 	}
+	if m.began.IsZero() { // there was no BEGIN
+		m.began = time.Now()
+	}
+	spent.Waited(joined.Add(time.Since(m.began)))
+	defer spent.InDatabase(m.began)
 	if !decided {
 		return g.db.WithContext(ctx).Transaction(change)
 	}
@@ -80,7 +92,10 @@ func (g *Group) leave(m *member) bool {
 func (g *Group) admit() []*member {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	members := g.waiting
+	members, now := g.waiting, time.Now()
+	for _, m := range members {
+		m.began = now
+	}
 	g.waiting = nil
 	return members
 }
@@ -144,6 +159,13 @@ func withSavepoints(tx *gorm.DB, members []*member) error {
 		}
 	}
 	return nil
+}
+
+// Waiting is how many wait for their turn.
+func (g *Group) Waiting() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.waiting)
 }
 
 // Uncancelled is a context with the same deadline, that goes on when the client does not.

@@ -37,7 +37,16 @@ func withRows(stmt *gorm.Statement, text string, read func(names []string, found
 			return found.Err()
 		})
 	}
-	found, err := stmt.ConnPool.QueryContext(stmt.Context, text, stmt.Vars...)
+	from := stmt.ConnPool
+	if pool, ok := from.(*sql.DB); ok {
+		conn, giveBack, err := take(stmt.Context, pool)
+		if err != nil {
+			return err
+		}
+		defer giveBack()
+		from = conn
+	}
+	found, err := from.QueryContext(stmt.Context, text, stmt.Vars...)
 	if err != nil {
 		return err
 	}
@@ -68,11 +77,12 @@ func isPGX(stmt *gorm.Statement) bool {
 func onPGX(stmt *gorm.Statement, fn func(*pgx.Conn) error) error {
 	conn, ok := stmt.ConnPool.(*sql.Conn)
 	if !ok {
-		var err error
-		if conn, err = stmt.ConnPool.(*sql.DB).Conn(stmt.Context); err != nil {
+		taken, giveBack, err := take(stmt.Context, stmt.ConnPool.(*sql.DB))
+		if err != nil {
 			return err
 		}
-		defer func() { _ = conn.Close() }()
+		defer giveBack()
+		conn = taken
 	}
 	return conn.Raw(func(driver any) error { return fn(driver.(*stdlib.Conn).Conn()) })
 }

@@ -2,9 +2,14 @@ package fastgorm
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"healthcare/timing"
 )
 
 // Pool is a *gorm.DB whose WithContext is cheap. GORM's copies its configuration and its statement for each session, and
@@ -30,10 +35,28 @@ func (p Pool) OnOneConnection(ctx context.Context, fn func(*gorm.DB) error) erro
 	if err != nil {
 		return err
 	}
-	conn, err := pool.Conn(ctx)
+	conn, giveBack, err := take(ctx, pool)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }()
+	defer giveBack()
 	return fn(session(ctx, p.DB, conn))
+}
+
+// take waits for a connection of a pool. How long that takes, and how long it is used, counts for the request of the
+// context.
+func take(ctx context.Context, pool *sql.DB) (conn *sql.Conn, giveBack func(), err error) {
+	spent, began := timing.Of(ctx), time.Now()
+	late := ctx.Err() != nil
+	conn, err = pool.Conn(ctx)
+	spent.Waited(began)
+	if err != nil {
+		// It is the context's own error only for who waits in the pool: a driver that cannot connect says so.
+		if !late && err == ctx.Err() { //nolint:errorlint // see above
+			err = fmt.Errorf("%w: %w", timing.ErrNoConnection, err)
+		}
+		return nil, nil, err
+	}
+	had := time.Now()
+	return conn, func() { spent.InDatabase(had); _ = conn.Close() }, nil
 }

@@ -2,7 +2,11 @@ package listing
 
 import (
 	"context"
+	"fmt"
 	"sync"
+	"time"
+
+	"healthcare/timing"
 )
 
 // Turns lets few searches run at once, because each keeps a connection busy for as long as it takes: one account's use
@@ -28,6 +32,8 @@ func NewTurns(connections int) *Turns {
 
 // Take waits for a turn of the account. Whoever gets one gives it back by calling done.
 func (t *Turns) Take(ctx context.Context, account int64) (done func(), err error) {
+	spent, began := timing.Of(ctx), time.Now()
+	defer func() { spent.Waited(began) }()
 	own := t.enter(account)
 	if err := acquire(ctx, own.running); err != nil {
 		t.leave(account)
@@ -46,7 +52,7 @@ func acquire(ctx context.Context, running chan<- struct{}) error {
 	case running <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("%w: %w", timing.ErrNoConnection, ctx.Err())
 	}
 }
 

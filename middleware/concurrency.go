@@ -5,14 +5,16 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"healthcare/apierror"
+	"healthcare/timing"
 )
 
-// concurrency limits how many requests are at work at once.
-type concurrency struct {
+// Places limits how many requests are at work at once.
+type Places struct {
 	slots  chan struct{}
 	share  int
 	unread atomic.Int64
@@ -34,18 +36,25 @@ const (
 	maxUnread = 64 << 20
 )
 
-// LimitConcurrency lets so many requests be at work at once, and turns the others away at once: they would only wait, and
+// NewPlaces makes so many places, of which one account has a share.
+func NewPlaces(most, share int) *Places {
+	return &Places{slots: make(chan struct{}, most), share: share, accounts: map[int64]*account{}}
+}
+
+// InUse is how many are taken.
+func (l *Places) InUse() int { return len(l.slots) }
+
+// LimitConcurrency lets as many requests as there are places be at work at once, and turns the others away at once: they would only wait, and
 // make everybody wait longer. One account has no more than a share of these places. Its other requests wait for each
 // other, outside, so that it keeps nobody waiting but itself. Requests without an account have no share.
 //
 // A request is at work until its answer is made, not until a slow client has read it. The answer waits in memory, and
 // counts for the account's share.
-func LimitConcurrency(most, share int) gin.HandlerFunc {
-	l := &concurrency{slots: make(chan struct{}, most), share: share, accounts: map[int64]*account{}}
+func LimitConcurrency(l *Places) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if id := Actor(c).ID; id != 0 {
 			if !l.enter(c.Request.Context(), id) {
-				fail(c, &apierror.Error{Code: apierror.Throttled, Detail: "Too many requests of this account are at work. Try again soon.", RetryAfter: 1})
+				fail(c, apierror.NewThrottled(apierror.AccountBusy, 1, "Too many requests of this account are at work. Try again soon."))
 				return
 			}
 			defer l.leave(id)
@@ -63,7 +72,7 @@ func LimitConcurrency(most, share int) gin.HandlerFunc {
 
 // work runs the handlers in a slot. It is false if there is none. However they end, with a panic too, the request has its
 // own writer again.
-func (l *concurrency) work(c *gin.Context, answer *answerWriter) bool {
+func (l *Places) work(c *gin.Context, answer *answerWriter) bool {
 	select {
 	case l.slots <- struct{}{}:
 		c.Writer = answer
@@ -76,7 +85,7 @@ func (l *concurrency) work(c *gin.Context, answer *answerWriter) bool {
 }
 
 // send writes the answer, if there is room for it to wait.
-func (l *concurrency) send(c *gin.Context, body []byte) {
+func (l *Places) send(c *gin.Context, body []byte) {
 	size := int64(len(body))
 	defer l.unread.Add(-size)
 	if l.unread.Add(size) > maxUnread && size > smallBody {
@@ -84,12 +93,14 @@ func (l *concurrency) send(c *gin.Context, body []byte) {
 		return
 	}
 	if size > 0 {
+		began := time.Now()
+		defer func() { timing.Of(c.Request.Context()).Wrote(began) }()
 		_, _ = c.Writer.Write(body) // the client has gone, if it fails
 	}
 }
 
 // enter waits for a place among the account's own requests.
-func (l *concurrency) enter(ctx context.Context, id int64) bool {
+func (l *Places) enter(ctx context.Context, id int64) bool {
 	l.mu.Lock()
 	a := l.accounts[id]
 	if a == nil {
@@ -104,6 +115,8 @@ func (l *concurrency) enter(ctx context.Context, id int64) bool {
 	if full {
 		return false
 	}
+	spent, began := timing.Of(ctx), time.Now()
+	defer func() { spent.Waited(began) }()
 	select {
 	case a.places <- struct{}{}:
 		return true
@@ -113,14 +126,14 @@ func (l *concurrency) enter(ctx context.Context, id int64) bool {
 	}
 }
 
-func (l *concurrency) leave(id int64) {
+func (l *Places) leave(id int64) {
 	l.mu.Lock()
 	<-l.accounts[id].places
 	l.mu.Unlock()
 	l.forget(id)
 }
 
-func (l *concurrency) forget(id int64) {
+func (l *Places) forget(id int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.accounts[id]

@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"healthcare/apierror"
+	"healthcare/timing"
 )
 
 // How many exports may be on their way at once, and how long a client may take to read 32 KiB of one.
@@ -25,7 +26,7 @@ func Exports() gin.HandlerFunc {
 		mu.Lock()
 		defer mu.Unlock()
 		if running[account] {
-			return &apierror.Error{Code: apierror.Throttled, Detail: "Another export of this account is running. Let it end.", RetryAfter: 10}
+			return apierror.NewThrottled(apierror.AccountBusy, 10, "Another export of this account is running. Let it end.")
 		}
 		if len(running) >= exportsAtOnce {
 			return errBusy
@@ -40,7 +41,7 @@ func Exports() gin.HandlerFunc {
 			return
 		}
 		defer func() { mu.Lock(); defer mu.Unlock(); delete(running, account) }()
-		w := &piecewise{c.Writer, http.NewResponseController(c.Writer)}
+		w := &piecewise{c.Writer, http.NewResponseController(c.Writer), timing.Of(c.Request.Context())}
 		_ = w.control.SetReadDeadline(time.Time{}) // else the server takes it for the end of the connection
 		c.Writer = w
 		c.Next()
@@ -51,10 +52,13 @@ func Exports() gin.HandlerFunc {
 type piecewise struct {
 	gin.ResponseWriter
 	control *http.ResponseController
+	spent   *timing.Spent
 }
 
 func (w *piecewise) Write(b []byte) (int, error) {
-	_ = w.control.SetWriteDeadline(time.Now().Add(exportStalls)) // the writer of a test has none
+	began := time.Now()
+	defer w.spent.Wrote(began)
+	_ = w.control.SetWriteDeadline(began.Add(exportStalls)) // the writer of a test has none
 	return w.ResponseWriter.Write(b)
 }
 

@@ -18,13 +18,15 @@ import (
 	"github.com/ulule/limiter/v3/drivers/store/memory"
 
 	"healthcare/apierror"
+	"healthcare/timing"
 )
 
 // exportLimit is how long an export may take: it is as large as the clinic.
 const exportLimit = time.Hour
 
-// Timeout gives each request a time limit, which also ends its work in the database.
-func Timeout(usual time.Duration) gin.HandlerFunc {
+// Timeout gives each request a time limit, which also ends its work in the database. If it is measured, where the time goes
+// is noted from here on.
+func Timeout(usual time.Duration, measured bool) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		limit := usual
 		if strings.HasSuffix(c.FullPath(), "/export") {
@@ -32,6 +34,9 @@ func Timeout(usual time.Duration) gin.HandlerFunc {
 		}
 		ctx, cancel := context.WithTimeout(c.Request.Context(), limit)
 		defer cancel()
+		if measured {
+			ctx = timing.With(ctx)
+		}
 		c.Request = c.Request.WithContext(ctx)
 		c.Next()
 	}
@@ -89,7 +94,9 @@ func Body(c *gin.Context) {
 	if strings.HasPrefix(c.FullPath(), "/api/auth/") {
 		most, size = maxAuthBody, "16 KiB"
 	}
+	began := time.Now()
 	raw, err := readBody(c.Request.Body, most, Actor(c).ID)
+	timing.Of(c.Request.Context()).Read(began)
 	if errors.Is(err, errBusy) {
 		fail(c, err)
 		return
@@ -124,20 +131,20 @@ func readBody(body io.Reader, most int, account int64) ([]byte, error) {
 	return raw.Bytes(), err
 }
 
-var errBusy = &apierror.Error{Code: apierror.Unavailable, Detail: "The server is busy. Try again soon.", RetryAfter: 1}
+var errBusy = apierror.NewUnavailable(apierror.Shed, 1, "The server is busy. Try again soon.")
 
 // RateLimit lets each address make so many requests a minute; 0 is no limit. It counts in memory, so each instance
 // counts for itself.
 func RateLimit(perMinute int64) gin.HandlerFunc {
-	return rateLimit(perMinute, func(c *gin.Context) string { return clientNetwork(c.ClientIP()) })
+	return rateLimit(perMinute, apierror.AddressRate, func(c *gin.Context) string { return clientNetwork(c.ClientIP()) })
 }
 
 // AccountRateLimit does the same for each account.
 func AccountRateLimit(perMinute int64) gin.HandlerFunc {
-	return rateLimit(perMinute, func(c *gin.Context) string { return strconv.FormatInt(Actor(c).ID, 10) })
+	return rateLimit(perMinute, apierror.AccountRate, func(c *gin.Context) string { return strconv.FormatInt(Actor(c).ID, 10) })
 }
 
-func rateLimit(perMinute int64, who func(*gin.Context) string) gin.HandlerFunc {
+func rateLimit(perMinute int64, cause apierror.Cause, who func(*gin.Context) string) gin.HandlerFunc {
 	counter := limiter.New(memory.NewStore(), limiter.Rate{Period: time.Minute, Limit: perMinute})
 	return func(c *gin.Context) {
 		if perMinute == 0 {
@@ -150,10 +157,7 @@ func rateLimit(perMinute int64, who func(*gin.Context) string) gin.HandlerFunc {
 		}
 		if state.Reached {
 			wait := retryAfter(time.Until(time.Unix(state.Reset, 0)))
-			fail(c, &apierror.Error{
-				Code: apierror.Throttled, RetryAfter: wait,
-				Detail: fmt.Sprintf("Request was throttled. Expected available in %d seconds.", wait),
-			})
+			fail(c, apierror.NewThrottled(cause, wait, fmt.Sprintf("Request was throttled. Expected available in %d seconds.", wait)))
 		}
 	}
 }

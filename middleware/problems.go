@@ -71,6 +71,7 @@ func render(c *gin.Context, e *apierror.Error) {
 	if c.Writer.Written() {
 		return
 	}
+	noteRefused(c, e)
 	status := e.Status()
 	header := c.Writer.Header()
 	header.Del("Content-Encoding")

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"gorm.io/gorm"
 )
@@ -24,8 +25,9 @@ type auditEnd struct {
 	mu      sync.Mutex
 	id      int64 // of the seal; 0 remembers none
 	mac     string
-	history string // which history of PostgreSQL's the seal is of, see followHistory
-	problem string // why nothing is sealed, for people
+	history string    // which history of PostgreSQL's the seal is of, see followHistory
+	problem string    // why nothing is sealed, for people
+	sealed  time.Time // when all was found to be sealed; when this began, before
 }
 
 // errEndGone names what to do, because a restored backup looks just like this.
@@ -34,7 +36,7 @@ var errEndGone = errors.New("the newest seal of the audit trail that this server
 
 // readEnd reads what the file remembers. A file that does not exist remembers nothing.
 func readEnd(file string) (*auditEnd, error) {
-	end := &auditEnd{file: file}
+	end := &auditEnd{file: file, sealed: now()}
 	if file == "" {
 		return end, nil
 	}
@@ -184,7 +186,7 @@ func (db *DB) noteEnd(err error) {
 	defer db.end.mu.Unlock()
 	switch {
 	case err == nil:
-		db.end.problem = ""
+		db.end.problem, db.end.sealed = "", now()
 	case errors.Is(err, errEndGone), errors.Is(err, errSealChanged):
 		db.end.problem = err.Error()
 	case errors.As(err, new(*AuditKeyError)):

@@ -55,8 +55,8 @@ type recorder struct {
 	log   *slog.Logger
 
 	mu     sync.Mutex
-	queue  []Event
-	failed bool // the last batch could not be stored
+	queue  []Event // what is being stored is at its head
+	failed bool    // the last batch could not be stored
 
 	flushing chan struct{} // holds one while a batch is stored, so that none overtakes another
 	wake     chan struct{}
@@ -152,6 +152,16 @@ func (r *recorder) flush(ctx context.Context) error {
 		r.queue = append(make([]Event, 0, len(batch)), r.queue[len(batch):]...)
 	}
 	return err
+}
+
+// waiting is how many events wait to be stored, and since when the oldest does.
+func (r *recorder) waiting() (events int, since time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.queue) > 0 {
+		since = r.queue[0].At
+	}
+	return len(r.queue), since
 }
 
 // fails tells whether events wait that could not be stored.

@@ -50,7 +50,9 @@ type DB struct {
 	mails        *mails        // nil without SMTP_URL
 	imports      chan struct{} // wakes KeepImported
 	revocations  atomic.Int64
-	oldTexts     atomic.Bool // some search texts may be those of an earlier version, see migrate_texts.go
+	// waitedToMigrate is how long the start waited for another instance that migrated.
+	waitedToMigrate time.Duration
+	oldTexts        atomic.Bool // some search texts may be those of an earlier version, see migrate_texts.go
 }
 
 // Open connects to the configured database and brings its tables up to date. It is safe to call from several
@@ -194,7 +196,7 @@ func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
 	if cfg.Migrated {
 		return nil
 	}
-	return migratePostgres(ctx, cfg)
+	return db.migratePostgres(ctx, cfg)
 }
 
 // utcTimes makes a connection read timestamps in UTC, whatever the machine's time zone is.
@@ -235,7 +237,7 @@ func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
 	if db.file, err = hold(path); err != nil {
 		return err
 	}
-	if err := onceFree(ctx, func() error { return migrateSQLite(ctx, path, cfg) }); err != nil {
+	if db.waitedToMigrate, err = migrateFile(ctx, cfg); err != nil {
 		return err
 	}
 	wait := min(sqliteWait, cfg.RequestTimeout)

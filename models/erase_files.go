@@ -17,7 +17,7 @@ func (db *DB) scrub(ctx context.Context) error {
 	if err := db.tidySearch(ctx); err != nil { // the pieces of names
 		return err
 	}
-	if err := onceFree(ctx, func() error { return db.write.WithContext(ctx).Exec("VACUUM").Error }); err != nil {
+	if err := onceFree(ctx, 2*time.Minute, func() error { return db.write.WithContext(ctx).Exec("VACUUM").Error }); err != nil {
 		return err
 	}
 	return awaited(ctx, "another program still reads what the file was before", func() (bool, error) {

@@ -35,8 +35,7 @@ func (f *openFile) check() error {
 		return nil
 	}
 	if now, err := os.Stat(f.path); err != nil || !os.SameFile(now, f.info) {
-		return &apierror.Error{Code: apierror.Unavailable, RetryAfter: 60,
-			Detail: "The database's file has been replaced or removed. The server must be restarted."}
+		return apierror.NewUnavailable(apierror.Database, 60, "The database's file has been replaced or removed. The server must be restarted.")
 	}
 	return nil
 }

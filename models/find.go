@@ -160,7 +160,7 @@ func find[T any, R interface {
 }](ctx context.Context, db *DB, by Actor, of listing.List, where Condition, values url.Values, count bool, visible scope) (*Found[T], error) {
 	done, err := db.turns.Take(ctx, by.ID) // no index is made for each condition
 	if err != nil {
-		return nil, err
+		return nil, apierror.FromDatabase(err)
 	}
 	defer done()
 	found := &Found[T]{Total: -1}

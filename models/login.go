@@ -160,7 +160,7 @@ func checkLock(q *gorm.DB, account, network string, now time.Time) error {
 		return nil
 	}
 	wait := int(until.Sub(now)/time.Second) + 1
-	return &apierror.Error{Code: apierror.Throttled, Detail: fmt.Sprintf("Too many failed logins. Try again in %d seconds.", wait), RetryAfter: wait}
+	return apierror.NewThrottled(apierror.Locked, wait, fmt.Sprintf("Too many failed logins. Try again in %d seconds.", wait))
 }
 
 // lockedUntil is when the lock ends that the newest n failures made, if they fell within the window.

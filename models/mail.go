@@ -75,7 +75,7 @@ func (m *mails) add(job func(context.Context) error) error {
 		default:
 		}
 	}
-	return &apierror.Error{Code: apierror.Unavailable, Detail: "Too many mails wait to be sent. Try again soon.", RetryAfter: 60}
+	return apierror.NewUnavailable(apierror.Shed, 60, "Too many mails wait to be sent. Try again soon.")
 }
 
 // close sends what waits, for a short while.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/glebarez/sqlite"
@@ -34,7 +35,7 @@ var replaced = []string{
 
 // migratePostgres uses connections of its own: the lock is of one session, which no pooler may come between, and the role
 // of MIGRATION_DATABASE_URL may be one that alone may change tables.
-func migratePostgres(ctx context.Context, cfg *config.Config) (err error) {
+func (db *DB) migratePostgres(ctx context.Context, cfg *config.Config) (err error) {
 	pc, err := DirectConfig(ctx, cfg.Database.Direct())
 	if err != nil {
 		return err
@@ -47,7 +48,7 @@ func migratePostgres(ctx context.Context, cfg *config.Config) (err error) {
 	}
 	return g.WithContext(ctx).Connection(func(one *gorm.DB) (err error) {
 		one = one.Session(&gorm.Session{NewDB: true}) // else the error of one statement would be that of all after it
-		if err := one.Exec("SELECT pg_advisory_lock(?)", migrationLock).Error; err != nil {
+		if err := db.waitToMigrate(ctx, one); err != nil {
 			return err
 		}
 		defer func() {
@@ -55,6 +56,31 @@ func migratePostgres(ctx context.Context, cfg *config.Config) (err error) {
 		}()
 		return migrate(one)
 	})
+}
+
+// tellMigration is how long a start waits for another instance before it tells.
+const tellMigration = 2 * time.Second
+
+func tellMigrating(limit time.Duration) {
+	slog.Warn("waiting for another instance, which changes the tables of the database", "MIGRATION_TIMEOUT", limit)
+}
+
+// errMigrating ends a start that has waited for too long.
+var errMigrating = errors.New("MIGRATION_TIMEOUT: another instance is still changing the tables of the database, or has hung while it did")
+
+// waitToMigrate waits until no other instance migrates.
+func (db *DB) waitToMigrate(ctx context.Context, one *gorm.DB) error {
+	began := time.Now()
+	limited, cancel := context.WithTimeout(ctx, db.cfg.MigrationTimeout)
+	defer cancel()
+	tell := time.AfterFunc(tellMigration, func() { tellMigrating(db.cfg.MigrationTimeout) })
+	defer tell.Stop()
+	err := one.WithContext(limited).Exec("SELECT pg_advisory_lock(?)", migrationLock).Error
+	db.waitedToMigrate = time.Since(began)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return errMigrating
+	}
+	return err
 }
 
 // migrateSQLite uses a connection of its own without foreign keys: SQLite changes a table by building a new one,
@@ -91,32 +117,43 @@ func migrateSQLite(ctx context.Context, path string, cfg *config.Config) (err er
 	})
 }
 
-// migrationLimit is how long an instance waits for another one that migrates the same file.
-const migrationLimit = 2 * time.Minute
-
 // onceFree runs fn as soon as no other instance has the file to itself. (SQLite does not wait for all kinds of locks
 // itself: not while the file is new and becomes one with a WAL.)
-func onceFree(ctx context.Context, fn func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, migrationLimit)
+func onceFree(ctx context.Context, limit time.Duration, fn func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
 		err := fn()
-		if apierror.SQLiteCode(err)&0xff != sqlite3.SQLITE_BUSY {
-			return err
-		}
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-ctx.Done():
+		if !isBusy(err) || pause(ctx, 20*time.Millisecond) != nil {
 			return err
 		}
 	}
+}
+
+func isBusy(err error) bool { return apierror.SQLiteCode(err)&0xff == sqlite3.SQLITE_BUSY }
+
+// migrateFile is migrateSQLite once the file is free. It returns how long it waited for that.
+func migrateFile(ctx context.Context, cfg *config.Config) (waited time.Duration, err error) {
+	began, told := time.Now(), false
+	err = onceFree(ctx, cfg.MigrationTimeout, func() error {
+		if waited = time.Since(began); waited > tellMigration && !told {
+			told = true
+			tellMigrating(cfg.MigrationTimeout)
+		}
+		return migrateSQLite(ctx, cfg.Database.SQLite, cfg)
+	})
+	if isBusy(err) && ctx.Err() == nil {
+		err = errMigrating
+	}
+	return waited, err
 }
 
 // Migrate makes the tables of a database, or brings them up to date, and their indexes and triggers. It opens nothing else:
 // an embedded database must be locked by the caller, see LockSQLite.
 func Migrate(ctx context.Context, cfg *config.Config) error {
 	if cfg.Database.Postgres == "" {
-		return onceFree(ctx, func() error { return migrateSQLite(ctx, cfg.Database.SQLite, cfg) })
+		_, err := migrateFile(ctx, cfg)
+		return err
 	}
 	db := &DB{cfg: cfg}
 	err := db.openPostgres(ctx, cfg)

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -17,11 +19,13 @@ import (
 
 	"healthcare/apierror"
 	"healthcare/config"
+	"healthcare/timing"
 )
 
 // passwords hashes with argon2id, no more at once than there are cores to spare: each hash takes HashMemory and a
 // core for some 40 ms.
 type passwords struct {
+	queued atomic.Int64 // that wait for a slot
 	slots  chan struct{}
 	params argon2id.Params
 	min    int    // characters
@@ -41,11 +45,14 @@ func newPasswords(cfg *config.Config) *passwords {
 }
 
 func (p *passwords) slot(ctx context.Context) (release func(), err error) {
+	spent, began := timing.Of(ctx), time.Now()
+	p.queued.Add(1)
+	defer func() { p.queued.Add(-1); spent.Waited(began) }()
 	select {
 	case p.slots <- struct{}{}:
 		return func() { <-p.slots }, nil
 	case <-ctx.Done():
-		return nil, &apierror.Error{Code: apierror.Unavailable, Detail: "Too many logins at once. Try again soon.", RetryAfter: 2}
+		return nil, apierror.NewUnavailable(apierror.Shed, 2, "Too many logins at once. Try again soon.")
 	}
 }
 

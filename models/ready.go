@@ -18,8 +18,8 @@ func limitProbe(pool *sql.DB) {
 }
 
 var (
-	errReadOnly = &apierror.Error{Code: apierror.Unavailable, Detail: "The database can only be read.", RetryAfter: 2}
-	errNoEvents = &apierror.Error{Code: apierror.Unavailable, Detail: "The audit trail cannot be written. Try again soon.", RetryAfter: 5}
+	errReadOnly = apierror.NewUnavailable(apierror.Database, 2, "The database can only be read.")
+	errNoEvents = apierror.NewUnavailable(apierror.Audit, 5, "The audit trail cannot be written. Try again soon.")
 )
 
 // Ready tells whether this instance can do its work: the database is still the one that was opened, it answers within a

@@ -32,7 +32,8 @@ func noteUnsafeCommits(pc *pgx.ConnConfig) {
 }
 
 // errNotReplicated answers a write that may be lost. Whoever sends it again with its Idempotency-Key stores it once.
-var errNotReplicated = &apierror.Error{Code: apierror.Unavailable, Detail: "It is not certain that this was stored: the standby of the database does not answer. Try again soon.", RetryAfter: 2}
+var errNotReplicated = apierror.NewUnavailable(apierror.Standby, 2,
+	"It is not certain that this was stored: the standby of the database does not answer. Try again soon.")
 
 // onSafeConnection runs fn, which writes, on one connection of PostgreSQL. If what it has stored may be lost, or the time
 // for it is over, it is an error, and the connection is closed: its server may be none that writes any more.

@@ -194,7 +194,7 @@ func (tx *Tx) checkActor() error {
 }
 
 // errNoLongerStaff answers a write that was begun as staff. When it comes again, it is judged as anybody's.
-var errNoLongerStaff = &apierror.Error{Code: apierror.Unavailable, Detail: "What you may do has just changed. Try again.", RetryAfter: 1}
+var errNoLongerStaff = apierror.NewUnavailable(apierror.Rights, 1, "What you may do has just changed. Try again.")
 
 // actorMay is checkActor as a condition, for a change that has no transaction.
 const actorMay = "EXISTS (SELECT 1 FROM users JOIN sessions ON sessions.user_id = users.id WHERE sessions.id = ? AND sessions.ended_at IS NULL" +

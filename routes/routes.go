@@ -13,6 +13,7 @@ import (
 	"healthcare/apierror"
 	"healthcare/config"
 	"healthcare/controllers"
+	"healthcare/metrics"
 	"healthcare/middleware"
 	"healthcare/models"
 )
@@ -22,6 +23,8 @@ type Handler struct {
 	http.Handler
 	// Routes are the methods and paths that it has.
 	Routes gin.RoutesInfo
+	// Metrics answers what Prometheus asks, on a listener of its own; nil without METRICS_ADDR.
+	Metrics http.Handler
 
 	stopping *atomic.Bool
 }
@@ -61,7 +64,11 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (*Handler, error) 
 	if err != nil {
 		return nil, err
 	}
-	r, err := engine(cfg, log)
+	var counted *metrics.Metrics
+	if cfg.MetricsAddr != "" {
+		counted = metrics.New(db)
+	}
+	r, err := engine(cfg, log, counted)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +97,12 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (*Handler, error) 
 	r.GET("/console", h(desk.Shell))
 	r.GET("/console/*path", h(desk.Page))
 
-	hashing := middleware.LimitConcurrency(loginsAtOnce, passwordsOfAccount)
+	places := func(of string, most, share int) gin.HandlerFunc {
+		p := middleware.NewPlaces(most, share)
+		counted.Places(of, most, p.InUse)
+		return middleware.LimitConcurrency(p)
+	}
+	hashing := places("auth", loginsAtOnce, passwordsOfAccount)
 	public := r.Group("/api", middleware.RateLimit(cfg.AuthRateLimit), middleware.Body, hashing)
 	public.POST("/auth/register", h(auth.Register))
 	public.POST("/auth/login", h(auth.Login))
@@ -104,7 +116,7 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (*Handler, error) 
 	password.POST("/auth/password", h(auth.Password))
 
 	atOnce := max(leastAtOnce, 4*cfg.MaxConns)
-	api := r.Group("/api", tokens.Require, accountLimit, middleware.Body, middleware.LimitConcurrency(atOnce, atOnce/shareOfAnAccount))
+	api := r.Group("/api", tokens.Require, accountLimit, middleware.Body, places("api", atOnce, atOnce/shareOfAnAccount))
 	api.GET("/auth/me", h(auth.Me))
 	api.PATCH("/auth/me", h(auth.UpdateMe))
 	api.POST("/auth/logout", h(auth.Logout))
@@ -161,13 +173,13 @@ func New(cfg *config.Config, db *models.DB, log *slog.Logger) (*Handler, error) 
 	api.POST("/imports/:id/undo", h(imports.Undo))
 	r.POST("/api/imports", tokens.Require, accountLimit, h(imports.Create)) // whose body is a file
 
-	fhirRoutes(r, db, tokens.Require, accountLimit, middleware.Body, middleware.LimitConcurrency(atOnce, atOnce/shareOfAnAccount))
+	fhirRoutes(r, db, tokens.Require, accountLimit, middleware.Body, places("fhir", atOnce, atOnce/shareOfAnAccount))
 
-	return &Handler{Handler: canonical(r), Routes: r.Routes(), stopping: stopping}, nil
+	return &Handler{Handler: canonical(r), Routes: r.Routes(), Metrics: counted.Handler(), stopping: stopping}, nil
 }
 
 // engine sets up what every request passes, in this order.
-func engine(cfg *config.Config, log *slog.Logger) (*gin.Engine, error) {
+func engine(cfg *config.Config, log *slog.Logger, counted *metrics.Metrics) (*gin.Engine, error) {
 	r := gin.New()
 	r.RedirectTrailingSlash = false
 	r.HandleMethodNotAllowed = true
@@ -184,12 +196,12 @@ func engine(cfg *config.Config, log *slog.Logger) (*gin.Engine, error) {
 	}
 	r.Use(
 		middleware.RequestID,
-		middleware.Log(log),
+		middleware.Log(log, counted, cfg.SlowRequest),
 		middleware.Problems,
 		middleware.Secure,
 		middleware.CORS(cfg.CORSAllowedOrigins),
 		middleware.Forwarded(cfg.TrustedProxies),
-		middleware.Timeout(cfg.RequestTimeout),
+		middleware.Timeout(cfg.RequestTimeout, cfg.SlowRequest > 0),
 	)
 	r.NoRoute(middleware.Handle(func(*gin.Context) error { return apierror.ErrNotFound }))
 	r.NoMethod(middleware.Handle(noMethod))

@@ -14,6 +14,18 @@ const (
 	Number = "1.0.0"
 )
 
+// Commit is what the program was built from, "unknown" if that is not known.
+func Commit() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				return s.Value
+			}
+		}
+	}
+	return "unknown"
+}
+
 // Build is the name, the number, the commit that the program was built from, and the Go that built it.
 func Build() string {
 	commit, changed := "not known, because it was built without git", ""

@@ -30,6 +30,8 @@ type API struct {
 	// Transport is how requests go out; nil is the usual way.
 	Transport http.RoundTripper
 
+	metrics http.Handler // nil without WithMetrics
+
 	stop   func()
 	direct *sql.DB
 	opened sync.Once
@@ -77,7 +79,7 @@ func Start(t testing.TB, cfg *config.Config) *API {
 	log := &Buffer{}
 	db, handler := open(t, cfg, slog.NewTextHandler(log, nil))
 	s := httptest.NewServer(handler)
-	api := &API{T: t, Config: cfg, DB: db, URL: s.URL, Log: log, Routes: handler.Routes}
+	api := &API{T: t, Config: cfg, DB: db, URL: s.URL, Log: log, Routes: handler.Routes, metrics: handler.Metrics}
 	api.stop = sync.OnceFunc(func() { s.Close(); require.NoError(t, db.Close()) })
 	t.Cleanup(api.stop)
 	return api

@@ -40,8 +40,9 @@ func TestConfigurationHasDefaults(t *testing.T) {
 	assert.Equal(t, &config.Config{
 		Host: "127.0.0.1", Port: 8000, Database: config.Database{SQLite: "healthcare.db"}, MaxConns: 16, MaxIdle: 16, MinPassword: 8,
 		AccessTokenTTL: 15 * time.Minute, RefreshTokenTTL: 168 * time.Hour, RefreshGrace: 10 * time.Second,
-		Registration: "open", PatientAccess: "own", AuthRateLimit: 120, AccountRateLimit: 6000, AuditSealFile: "healthcare.db.seal", RequestTimeout: 10 * time.Second, LogLevel: slog.LevelInfo, HashMemory: 19 * 1024,
+		Registration: "open", PatientAccess: "own", AuthRateLimit: 120, AccountRateLimit: 6000, AuditSealFile: "healthcare.db.seal", SpoolDir: ".", RequestTimeout: 10 * time.Second, LogLevel: slog.LevelInfo, HashMemory: 19 * 1024,
 		ACMEDirectoryURL: "https://acme-v02.api.letsencrypt.org/directory",
+		MigrationTimeout: 5 * time.Minute, LogFormat: "text", SlowRequest: time.Second,
 	}, cfg)
 }
 
@@ -49,6 +50,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 	t.Parallel()
 	cfg, err := load(t, "", "HOST=::1", "PORT=80", "DATABASE_URL=postgresql://u:pw@db.example.org:5433/clinic", "JWT_SECRET="+secret, "DB_MAX_CONNS=5", "DB_MAX_IDLE_CONNS=0",
 		"PASSWORD_MIN_LENGTH=15", "ACCESS_TOKEN_TTL=1h30m", "REFRESH_TOKEN_TTL=24h", "REFRESH_GRACE=0s", "AUDIT_KEY="+secret, "AUDIT_OLD_KEYS=one, \"t,wo\",,\nchangemechangeme", "REGISTRATION=closed", "AUTH_RATE_LIMIT=0", "ACCOUNT_RATE_LIMIT=9", "AUDIT_SEAL_FILE=/x", "SPOOL_DIR=/y", "REQUEST_TIMEOUT=30s", "DRAIN_DELAY=10s", "LOG_LEVEL=WARN",
+		"MIGRATION_TIMEOUT=1m", "LOG_FORMAT=json", "SLOW_REQUEST=0s", "METRICS_ADDR=:9090",
 		"CORS_ALLOWED_ORIGINS=https://app.example.org, http://localhost:3000/", "TRUSTED_PROXIES=10.1.2.3/8, ::1,192.0.2.7",
 		"PATIENT_ACCESS=clinic", "PUBLIC_URL=https://Clinic.example.org/", "SMTP_URL=smtp://clinic:p%40ss@mail.example.org", "MAIL_FROM=Clinic <clinic@example.org>",
 		"TLS_DOMAINS=Clinic.example.org, www.xn--bcher-kva.example", "TLS_CACHE_DIR=/tls", "TLS_REDIRECT_PORT=8080", "ACME_DIRECTORY_URL=https://ca.example.org:14000/dir", "ACME_EMAIL=it@example.org")
@@ -56,6 +58,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 	assert.Equal(t, &config.Config{
 		Host: "::1", Port: 80, Database: config.Database{Postgres: "postgresql://u:pw@db.example.org:5433/clinic"}, JWTSecret: secret, AuditKey: secret, AuditOldKeys: config.Secrets{"one", "t,wo", "changemechangeme"}, MaxConns: 5, MinPassword: 15, RefreshTokenTTL: 24 * time.Hour,
 		AccessTokenTTL: 90 * time.Minute, Registration: "closed", AuthRateLimit: 0, AccountRateLimit: 9, AuditSealFile: "/x", SpoolDir: "/y", RequestTimeout: 30 * time.Second, DrainDelay: 10 * time.Second, LogLevel: slog.LevelWarn, HashMemory: 19 * 1024,
+		MigrationTimeout: time.Minute, LogFormat: "json", MetricsAddr: "127.0.0.1:9090",
 		PatientAccess: "clinic", PublicURL: "https://clinic.example.org", MailFrom: "Clinic <clinic@example.org>",
 		SMTP:       config.SMTP{Host: "mail.example.org", Port: 587, User: "clinic", Password: "p@ss"},
 		TLSDomains: []config.Domain{"clinic.example.org", "www.xn--bcher-kva.example"}, TLSCacheDir: "/tls", TLSRedirectPort: 8080,
@@ -97,6 +100,10 @@ func TestAWrongVariableIsNamedAndItsValueIsNot(t *testing.T) {
 		"TLS_REDIRECT_PORT":      {"whole number": {"http"}, "at least 0": {"-1"}, "at most 65535": {"65536"}, "needs TLS_CERT_FILE or TLS_DOMAINS": {"80"}},
 		"ACME_DIRECTORY_URL":     {"https://": {"http://ca.example.org/dir", "ca.example.org", "https://u:p@ca.example.org/dir"}},
 		"ACME_EMAIL":             {"one address": {"nobody", "Clinic <a@example.org>"}},
+		"METRICS_ADDR":           {"host and a port": {"9090", "http://127.0.0.1:9090", "two words:1", ":99999", "localhost:", ":web"}},
+		"LOG_FORMAT":             {"one of: text, json": {"xml", "JSON"}},
+		"SLOW_REQUEST":           {"at least 0": {"-1s"}, "at most 1h": {"2h"}, "duration": {"1"}},
+		"MIGRATION_TIMEOUT":      {"at least 1s": {"0s"}, "at most 24h": {"25h"}, "duration": {"soon"}},
 	} {
 		for says, values := range cases {
 			for _, value := range values {

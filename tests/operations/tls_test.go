@@ -74,7 +74,7 @@ func trusting(cert *x509.Certificate, http2 bool) *http.Transport {
 }
 
 // dial shakes hands, and gives the serial number of the certificate that it was shown.
-func dial(t *testing.T, host string, oldest, newest uint16) (int64, error) {
+func dialTLS(t *testing.T, host string, oldest, newest uint16) (int64, error) {
 	t.Helper()
 	conn, err := tls.Dial("tcp", host, &tls.Config{InsecureSkipVerify: true, MinVersion: oldest, MaxVersion: newest})
 	if err != nil {
@@ -107,10 +107,10 @@ func TestTLSIsServedWithHTTP1AndHTTP2(t *testing.T) {
 		assert.Equal(t, "max-age=31536000", user.Get("/none").Expect(http.StatusNotFound).Header.Get("Strict-Transport-Security"))
 	}
 	for _, newest := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		_, err := dial(t, host, newest, newest)
+		_, err := dialTLS(t, host, newest, newest)
 		assert.NoError(t, err)
 	}
-	_, err := dial(t, host, tls.VersionTLS10, tls.VersionTLS11)
+	_, err := dialTLS(t, host, tls.VersionTLS10, tls.VersionTLS11)
 	assert.ErrorContains(t, err, "protocol version not supported")
 
 	_, port, err := net.SplitHostPort(host)
@@ -135,7 +135,7 @@ func TestANewCertificateIsUsedWithoutARestart(t *testing.T) {
 	host := strings.TrimPrefix(p.Serving().URL, "https://")
 	shows := func(serial int64) func() bool {
 		return func() bool {
-			shown, err := dial(t, host, tls.VersionTLS12, tls.VersionTLS13)
+			shown, err := dialTLS(t, host, tls.VersionTLS12, tls.VersionTLS13)
 			require.NoError(t, err)
 			return shown == serial
 		}

@@ -13,7 +13,7 @@ import (
 
 func TestAPanicInTheMiddleOfAnAnswerIsAnErrorAndNothingOfTheAnswerIsSent(t *testing.T) {
 	r := gin.New()
-	r.Use(middleware.RequestID, middleware.Problems, middleware.LimitConcurrency(1, 1))
+	r.Use(middleware.RequestID, middleware.Problems, middleware.LimitConcurrency(middleware.NewPlaces(1, 1)))
 	r.GET("/panic", func(c *gin.Context) {
 		_, _ = c.Writer.WriteString("half of an answer")
 		panic("secret")

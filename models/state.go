@@ -1,0 +1,53 @@
+package models
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// State is how an instance is just now, as far as it knows without asking the database.
+type State struct {
+	Pools           map[string]sql.DBStats // by what they are for
+	WritesWaiting   int                    // for SQLite's one writer
+	HashesRunning   int
+	HashesQueued    int
+	EventsQueued    int       // of the audit trail, that wait to be stored
+	EventsSince     time.Time // when the oldest of them happened; zero if there is none
+	Sealed          time.Time // when the audit trail was last found sealed to its end
+	WaitedToMigrate time.Duration
+}
+
+// State tells how this instance is.
+func (db *DB) State() State {
+	s := State{
+		Pools: map[string]sql.DBStats{}, WaitedToMigrate: db.waitedToMigrate,
+		HashesRunning: len(db.passwords.slots), HashesQueued: int(db.passwords.queued.Load()),
+	}
+	pools := map[string]*sql.DB{"probe": db.probe}
+	if db.group == nil {
+		pools["all"], _ = db.write.DB.DB()
+	} else {
+		pools["read"], _ = db.read.DB.DB()
+		pools["write"], _ = db.write.DB.DB()
+		s.WritesWaiting = db.group.Waiting()
+	}
+	for name, pool := range pools {
+		s.Pools[name] = pool.Stats()
+	}
+	s.EventsQueued, s.EventsSince = db.recorder.waiting()
+	db.end.mu.Lock()
+	defer db.end.mu.Unlock()
+	s.Sealed = db.end.sealed
+	return s
+}
+
+// countUnsealed is how far Unsealed counts: more is as bad, and would take long to count.
+const countUnsealed = 100_000
+
+// Unsealed is how many events of the audit trail are stored and not sealed yet; beyond countUnsealed it stops to count.
+func (db *DB) Unsealed(ctx context.Context) (n int64, err error) {
+	err = db.probe.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM events WHERE id >"+
+		" (SELECT coalesce(max(last_id), 0) FROM seals WHERE id = (SELECT max(id) FROM seals)) LIMIT $1) AS unsealed", countUnsealed).Scan(&n)
+	return n, err
+}
