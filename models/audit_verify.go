@@ -19,6 +19,9 @@ type AuditReport struct {
 	Unsealed int64     // that no seal covers yet
 	Unproved int64     // seals of a key that is lost, which newer seals have taken the place of
 	Anew     time.Time // when they did; zero if they did not
+	Before   int64     // of the events, those that an earlier proof has read, and not this one
+	BeforeAt time.Time // when the last of these was made; zero if this one has read all
+	WholeAt  time.Time // when the last one was made that has read all
 	Last     string    // the newest seal's HMAC: noted elsewhere, it shows later whether the end was cut off
 }
 
@@ -41,8 +44,10 @@ type verification struct {
 	ages   bool            // whether ages are looked at: not of events up to the seal that a person noted and so has looked at
 	since  string          // the HMAC of that seal
 
-	archives archives
-	each     func(e Event, mac []byte) error // is given each event that was proved, if it is not nil
+	archives  archives
+	archive   int64                           // the newest note of one when this proof began
+	archiving bool                            // the rows of one were being removed then
+	each      func(e Event, mac []byte) error // is given each event that was proved, if it is not nil
 }
 
 // newVerification begins at the start of the chain. Dir is where the files of archived events are, "" to do without them.
@@ -53,43 +58,76 @@ func (db *DB) newVerification(ctx context.Context, dir string) *verification {
 	}
 }
 
-// VerifyAudit proves the chain of seals against the events. The error names the first event or seal that was changed,
+// VerifyAudit proves the whole chain of seals against the events. The error names the first event or seal that was changed,
 // removed or put in. Noted is the HMAC of a seal that must be part of the chain, "" for none; so must be the one that
 // the server remembers. Progress is told of each seal. Of archived events, it proves that they were archived.
 func (db *DB) VerifyAudit(ctx context.Context, noted string, progress func(done, of int64)) (*AuditReport, error) {
-	return db.VerifyAuditAndFiles(ctx, noted, "", progress)
+	v := db.newVerification(ctx, "")
+	return v.report, v.prove(noted, true, progress)
 }
 
-// VerifyAuditAndFiles does what VerifyAudit does, and proves archived events from their files in a folder.
+// VerifyAuditAndFiles does what VerifyAudit does, and proves archived events from their files in a folder, unless it is "".
+// It remembers that the trail was proved, for VerifyNewAudit.
 func (db *DB) VerifyAuditAndFiles(ctx context.Context, noted, dir string, progress func(done, of int64)) (*AuditReport, error) {
 	v := db.newVerification(ctx, dir)
+	err := v.prove(noted, true, progress)
+	if err == nil {
+		v.keep(ctx)
+	}
+	return v.report, err
+}
+
+// VerifyNewAudit does what VerifyAudit does, but does not read again what was proved before. It cannot find what was
+// changed there since then.
+func (db *DB) VerifyNewAudit(ctx context.Context, progress func(done, of int64)) (*AuditReport, error) {
+	v := db.newVerification(ctx, "")
+	err := v.prove("", false, progress)
+	if err == nil {
+		v.keep(ctx)
+	}
+	return v.report, err
+}
+
+// prove is VerifyAudit and its like. An error that is of type AuditDoubtsError comes with a report that is whole.
+func (v *verification) prove(noted string, whole bool, progress func(done, of int64)) error {
 	v.ages, v.since = noted == "", noted
-	remembered, err := readEnd(db.end.file)
+	remembered, err := readEnd(v.db.end.file)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, mac := range []string{noted, remembered.mac} {
 		if mac != "" {
 			v.noted[mac] = false
 		}
 	}
+	err = v.begin()
+	if err == nil && !whole {
+		err = v.goOn(remembered)
+	}
+	if err != nil {
+		return err
+	}
 	var rows int64
-	if err := v.q.Model(&Seal{}).Count(&rows).Error; err != nil {
-		return nil, err
+	if err := v.q.Model(&Seal{}).Where("id > ?", v.last.ID).Count(&rows).Error; err != nil {
+		return err
 	}
 	if err := v.walk(func(done int64) { progress(min(done, rows), max(rows, 1)) }); err != nil {
-		return nil, err
+		return err
 	}
 	v.report.Last = v.last.MAC
-	return v.report, v.end(noted)
+	return v.end(noted)
 }
 
 // walk goes along the chain.
 func (v *verification) walk(progress func(done int64)) error {
-	if err := v.start(); err != nil {
-		return err
+	done := int64(1)
+	if v.report.BeforeAt.IsZero() {
+		if err := v.start(); err != nil {
+			return err
+		}
+		done += v.report.Unproved
 	}
-	for done := v.report.Unproved + 1; ; done++ {
+	for ; ; done++ {
 		var s Seal
 		if err := v.q.Where("id > ?", v.last.ID).Order("id").Limit(1).Find(&s).Error; err != nil || s.ID == 0 {
 			return err
