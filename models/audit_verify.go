@@ -118,61 +118,59 @@ func (v *verification) prove(noted string, whole bool, progress func(done, of in
 	return v.end(noted)
 }
 
-// walk goes along the chain.
-func (v *verification) walk(progress func(done int64)) error {
-	done := int64(1)
-	if v.report.BeforeAt.IsZero() {
-		if err := v.start(); err != nil {
-			return err
-		}
-		done += v.report.Unproved
-	}
-	for ; ; done++ {
-		var s Seal
-		if err := v.q.Where("id > ?", v.last.ID).Order("id").Limit(1).Find(&s).Error; err != nil || s.ID == 0 {
-			return err
-		}
-		if err := v.row(s); err != nil {
-			return err
-		}
-		progress(done)
-	}
-}
-
 // row verifies the seals that a row stands for, mostly one, and the events that they cover.
 func (v *verification) row(s Seal) error {
-	if !v.key.made(v.last.MAC, s) {
-		return changedSeal(s)
+	p := newPart([]Seal{s}, v.last.LastID, nil)
+	p.load(v.q, v.db)
+	return v.part(p)
+}
+
+// part verifies the seals of a part that was loaded.
+func (v *verification) part(p *part) error {
+	if p.rows == nil {
+		return p.err
 	}
-	seals, marks, err := s.unpack()
-	if err != nil {
-		return err
+	for i, s := range p.rows {
+		if !v.key.made(v.last.MAC, s) {
+			return changedSeal(s)
+		}
+		if p.err != nil {
+			return p.err
+		}
+		if err := v.seals(p, s, p.seals[i]); err != nil {
+			return err
+		}
 	}
-	events, between, err := v.eventsOf(seals)
-	if err != nil {
-		return err
-	}
+	return nil
+}
+
+// seals verifies the seals that a row of a part stands for.
+func (v *verification) seals(p *part, row Seal, seals []Seal) error {
 	for _, one := range seals {
-		known, size := marks, markSize
+		known, size := p.marks, markSize
 		if one.RowMACs != "" {
+			var err error
 			if known, err = hex.DecodeString(one.RowMACs); err != nil {
-				return changedSeal(s)
+				return changedSeal(row)
 			}
 			size = macSize
 		}
 		if len(known) < size*len(one.EventIDs) {
-			return changedSeal(s)
+			return changedSeal(row)
 		}
-		known, marks = known[:size*len(one.EventIDs)], known[size*len(one.EventIDs):]
+		known = known[:size*len(one.EventIDs)]
+		if one.RowMACs == "" {
+			p.marks = p.marks[len(known):]
+		}
 		if one.ID <= v.last.ID { // which was verified before others packed it
 			continue
 		}
-		if between, err = v.seal(one, events, known, between); err != nil {
+		if err := v.seal(p, one, known); err != nil {
 			return err
 		}
 	}
-	if v.last.MAC != s.MAC { // of seals that were packed
-		return changedSeal(s)
+	if v.last.MAC != row.MAC { // of seals that were packed
+		return changedSeal(row)
 	}
 	return nil
 }
@@ -181,38 +179,20 @@ func changedSeal(s Seal) error {
 	return fmt.Errorf("seal %d, made at %s, was changed, or the one before it was removed", s.ID, s.At.Format(time.RFC3339))
 }
 
-// eventsOf finds the events of the seals in a row, and the ids that the database has in their range, in their order.
-func (v *verification) eventsOf(seals []Seal) (events map[int64]Event, between []int64, err error) {
-	var ids []int64
-	for _, s := range seals {
-		ids = append(ids, s.EventIDs...)
-	}
-	var found []Event
-	if err := v.q.Where("id IN ?", ids).Find(&found).Error; err != nil { // at most sealBatch
-		return nil, nil, err
-	}
-	events = map[int64]Event{}
-	for _, e := range found {
-		events[e.ID] = e
-	}
-	return events, between, v.q.Model(&Event{}).Where("id > ? AND id <= ?", v.last.LastID, seals[len(seals)-1].LastID).Order("id").Pluck("id", &between).Error
-}
-
-// seal verifies the events that a seal covers, and goes on from it. Known is what is known of the HMAC of each. It returns
-// the ids that are for later seals.
-func (v *verification) seal(s Seal, events map[int64]Event, known []byte, between []int64) ([]int64, error) {
+// seal verifies the events that a seal covers, and goes on from it. Known is what is known of the HMAC of each.
+func (v *verification) seal(p *part, s Seal, known []byte) error {
 	h, macs := v.key.newMAC(), []byte{}
 	for i, id := range s.EventIDs {
 		size := len(known) / len(s.EventIDs)
-		mac, err := v.event(h, s, id, events, known[i*size:(i+1)*size])
+		mac, err := v.event(h, p, s, id, known[i*size:(i+1)*size])
 		if err != nil {
-			return nil, err
+			return err
 		}
 		macs = append(macs, mac...)
 	}
-	for gaps := gapsOf(s); len(between) > 0 && between[0] <= s.LastID; between = between[1:] {
-		if _, sealed := events[between[0]]; !sealed && !holds(gaps, between[0]) {
-			return nil, fmt.Errorf("event %d was put in after its time", between[0])
+	for gaps := gapsOf(s); len(p.between) > 0 && p.between[0] <= s.LastID; p.between = p.between[1:] {
+		if _, sealed := p.events[p.between[0]]; !sealed && !holds(gaps, p.between[0]) {
+			return fmt.Errorf("event %d was put in after its time", p.between[0])
 		}
 	}
 	previous := v.last.MAC
@@ -226,12 +206,12 @@ func (v *verification) seal(s Seal, events map[int64]Event, known []byte, betwee
 		v.noted[s.MAC] = true
 	}
 	v.last = s
-	return between, v.handOver(previous, s)
+	return v.handOver(previous, s)
 }
 
 // event verifies an event that a seal covers, and returns its HMAC, of which some bytes are known.
-func (v *verification) event(h hash.Hash, s Seal, id int64, events map[int64]Event, known []byte) ([]byte, error) {
-	e, there := events[id]
+func (v *verification) event(h hash.Hash, p *part, s Seal, id int64, known []byte) ([]byte, error) {
+	e, there := p.events[id]
 	if !there {
 		mac, err := v.archived(h, s, id, known)
 		if err == nil && mac == nil {
@@ -240,7 +220,10 @@ func (v *verification) event(h hash.Hash, s Seal, id int64, events map[int64]Eve
 		v.report.Archived++
 		return mac, err
 	}
-	mac := rowMAC(h, s.Format, e)
+	mac := p.macs[id]
+	if p.key != v.key.id || s.Format != p.rows[0].Format {
+		mac = rowMAC(h, s.Format, e)
+	}
 	if mac == nil || !hmac.Equal(mac[:len(known)], known) {
 		return nil, fmt.Errorf("event %d was changed", id)
 	}
