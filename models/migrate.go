@@ -27,7 +27,7 @@ var Tables = []any{
 // replaced are indexes of earlier versions that others do the work of now.
 var replaced = []string{
 	"patients_owner_created", "patients_created", "doctors_created", "mappings_owner_created", "mappings_created", "events_object", "doctors_license",
-	"seals_at",
+	"seals_at", "events_user",
 }
 
 func migratePostgres(ctx context.Context, g *gorm.DB, cfg *config.Config) error {
