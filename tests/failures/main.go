@@ -5,7 +5,7 @@
 //	go run -tags programs ./tests/failures [-program FILE] [-rounds 10] COMMAND...
 //
 // The commands are crash-sqlite and crash-postgres (kill -9 under eight writers), pgstop (PostgreSQL is stopped, and
-// then frozen, under the same load), standby (the synchronous standby stops, and is promoted), instances (eight start at once on one empty database), disk (no space left, and
+// then frozen, under the same load), standby (the synchronous standby stops, and is promoted), standby-backup (backups of a standby), instances (eight start at once on one empty database), disk (no space left, and
 // a file that may not be written), and all. It knows the product from outside only: its program and its API. What it
 // starts listens on loopback, is stopped by its process id, and lives below one temporary folder.
 package main
@@ -42,6 +42,7 @@ var commands = []command{
 	{"crash-postgres", crashPostgres},
 	{"pgstop", pgStop},
 	{"standby", standby},
+	{"standby-backup", standbyBackup},
 	{"instances", instances},
 	{"disk", disk},
 }
@@ -68,7 +69,7 @@ func run(ctx context.Context) (err error) {
 		}
 	}
 	if len(wanted) == 0 {
-		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, instances, disk or all")
+		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, standby-backup, instances, disk or all")
 	}
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
