@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"gorm.io/gorm/clause"
 )
 
 // AuditProof is how far the trail was proved, so that the next proof goes on from there. It is one row. As it lives in the
@@ -59,9 +61,12 @@ func (v *verification) goOn(remembered *auditEnd) error {
 		return err
 	}
 	key := v.db.auditKeys[0]
-	var p proved
-	if !hmac.Equal([]byte(row.MAC), []byte(key.proofMAC(row.Text))) || json.Unmarshal([]byte(row.Text), &p) != nil {
+	if !hmac.Equal([]byte(row.MAC), []byte(key.proofMAC(row.Text))) {
 		return nil
+	}
+	var p proved
+	if err := json.Unmarshal([]byte(row.Text), &p); err != nil {
+		return err
 	}
 	if p.Report.Events < readAgain || p.Archive != v.archive || v.archiving || remembered.id != 0 && remembered.id < p.Seal.ID ||
 		remembered.id == p.Seal.ID && remembered.mac != p.Seal.MAC {
@@ -95,7 +100,7 @@ func (v *verification) keep(ctx context.Context) {
 	text, err := json.Marshal(p)
 	if err == nil {
 		row := AuditProof{ID: 1, Text: string(text), MAC: v.db.auditKeys[0].proofMAC(string(text))}
-		err = v.db.Write(ctx, Actor{}, func(tx *Tx) error { return tx.Save(&row).Error })
+		err = v.db.Write(ctx, Actor{}, func(tx *Tx) error { return tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error })
 	}
 	if err != nil {
 		slog.Warn("that the audit trail was proved cannot be remembered", "error", err)
