@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"healthcare/apierror"
 	"healthcare/models"
 )
 
@@ -22,37 +23,78 @@ func (p Program) audit() *cobra.Command {
 // auditVerify is the subcommand that proves the audit trail.
 func (p Program) auditVerify() *cobra.Command {
 	var noted string
+	var full bool
 	cmd := &cobra.Command{
 		Use:   "verify [DIR]",
-		Short: "Prove that no sealed event was changed or removed; with DIR, archived ones from their files in this folder",
+		Short: "Prove that no sealed event was changed or removed since the last proof; with DIR, archived ones from their files in this folder",
 		Args:  checked(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withDatabase(cmd.Context(), func(db *models.DB) error {
-				report, err := db.VerifyAuditAndFiles(cmd.Context(), noted, strings.Join(args, ""), p.progress(cmd, "audit verify"))
+			opened := false
+			err := p.withDatabase(cmd.Context(), func(db *models.DB) error {
+				opened = true
+				report, err := p.proveAudit(cmd, db, noted, strings.Join(args, ""), full)
 				if errors.As(err, new(*models.AuditKeyError)) || errors.Is(err, fs.ErrNotExist) { // or a file of an archive is not there
 					return fmt.Errorf("the audit trail cannot be proved: %w", err)
+				}
+				if isUnfinished(err) {
+					return unfinishedError{err}
 				}
 				if err != nil && !errors.As(err, new(*models.AuditDoubtsError)) {
 					return fmt.Errorf("THE AUDIT TRAIL IS BROKEN: %w", err)
 				}
 				cmd.Printf("Events sealed and unchanged: %d (in seals: %d); not sealed yet: %d.\n", report.Events, report.Seals, report.Unsealed)
+				if report.Before > 0 {
+					cmd.Printf("Of the events, %d were proved before (all at %s, the newer ones since, at last at %s) and not read again:"+
+						" what was changed among them since they were read, only audit verify --full finds.\n",
+						report.Before, inFull(report.WholeAt), inFull(report.BeforeAt))
+				}
 				if report.Archived > 0 {
 					cmd.Printf("Events sealed and archived: %d%s.\n", report.Archived, archivedProof(args))
 				}
 				if report.Unproved > 0 {
 					cmd.Printf("The trail was begun anew at %s, because its key was lost: what happened to it before cannot be proved (in seals: %d).\n",
-						report.Anew.Format("2006-01-02 15:04:05 MST"), report.Unproved)
+						inFull(report.Anew), report.Unproved)
 				}
 				cmd.Printf("The newest seal is %s.\n", report.Last)
 				cmd.Println("Keep the line above elsewhere: audit verify --seal proves later that this seal still is part of the chain," +
 					" and so that nothing up to it was cut off. Nothing shows what a holder of the key has made up.")
 				return err
 			})
+			if !opened && isUnfinished(err) {
+				return unfinishedError{err}
+			}
+			return err
 		},
 	}
-	cmd.Flags().StringVar(&noted, "seal", "", "a seal that was noted before: prove that it is part of the chain")
+	cmd.Flags().StringVar(&noted, "seal", "", "a seal that was noted before: prove that it is part of the chain (proves all, as --full)")
+	cmd.Flags().BoolVar(&full, "full", false, "prove the whole trail, also what was proved before")
 	return cmd
 }
+
+// proveAudit proves the whole trail if it is asked to, or asked for what only the whole trail tells.
+func (p Program) proveAudit(cmd *cobra.Command, db *models.DB, noted, dir string, full bool) (*models.AuditReport, error) {
+	progress := p.progress(cmd, "audit verify")
+	if full || noted != "" || dir != "" {
+		return db.VerifyAuditAndFiles(cmd.Context(), noted, dir, progress)
+	}
+	return db.VerifyNewAudit(cmd.Context(), progress)
+}
+
+// unfinishedError is the error of a proof that came to no end: it says nothing about the audit trail.
+type unfinishedError struct{ error }
+
+func (e unfinishedError) Error() string {
+	return "the proof of the audit trail was not finished, so nothing is known of it: " + e.error.Error()
+}
+
+// isUnfinished tells whether the command was interrupted or the database went away. Whatever else the database says is
+// about what it holds.
+func isUnfinished(err error) bool {
+	var known *apierror.Error
+	return errors.As(apierror.FromDatabase(err), &known) && known.Code == apierror.Unavailable
+}
+
+func inFull(at time.Time) string { return at.Format("2006-01-02 15:04:05 MST") }
 
 // archivedProof says what was proved of archived events.
 func archivedProof(args []string) string {

@@ -32,7 +32,7 @@ type Program struct {
 }
 
 // Run does what the arguments say, serve if they say nothing. It returns the exit code: 0, 2 if the configuration or
-// the command line is wrong, or 1.
+// the command line is wrong, 3 if the audit trail was not proved to its end, or 1.
 func (p Program) Run(ctx context.Context, args []string, serve func(context.Context, *config.Config, io.Writer, io.Writer) error) int {
 	root := &cobra.Command{
 		Use:           "healthcare",
@@ -79,6 +79,9 @@ func (p Program) report(err error) int {
 	_, _ = fmt.Fprintln(p.Err, "healthcare:", err)
 	if errors.As(err, new(usageError)) || errors.As(err, new(*models.AuditKeyError)) { // which no restart cures
 		return 2
+	}
+	if errors.As(err, new(unfinishedError)) {
+		return 3
 	}
 	return 1
 }

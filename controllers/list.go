@@ -87,7 +87,9 @@ func encodePage[T any](page *listing.Page[T]) ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(listing.Page[T]{Count: page.Count, Next: page.Next, Previous: page.Previous, ReadsSince: page.ReadsSince, Results: []T{}}); err != nil {
+	empty := *page
+	empty.Results = []T{}
+	if err := encoder.Encode(empty); err != nil {
 		return nil, err
 	}
 	const end = "]}\n"

@@ -80,6 +80,9 @@ var tables = []table{
 			MAC: "m", EventID: id(n), Done: n%2 == 0,
 		}
 	}},
+	{"audit_proofs", "id", "text", "mac", "", func(n int) any {
+		return &models.AuditProof{Text: word(n), MAC: word(n)}
+	}},
 	{"idempotency_keys", "user_id, route, key", "route", "user_id", "created_at", func(n int) any {
 		return &models.IdempotencyKey{UserID: id(n), Route: word(n), Key: fmt.Sprint(n), BodyHash: "b", CreatedAt: at(n)}
 	}},

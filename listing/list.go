@@ -38,6 +38,7 @@ type List struct {
 	FiltersJoin bool // search and filters look into what is joined
 	Deletable   bool // deleted rows are hidden; staff may ask for them with ?deleted=true
 	Short       bool // mostly fits one page, which then need not be counted
+	CountTo     int  // counting ends there, because the list may be very long; 0 counts all
 }
 
 // Reader says in which ways a search can be read, as words in the form in which the column holds its texts. A row is

@@ -2,6 +2,7 @@ package listing
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"gorm.io/gorm"
@@ -13,6 +14,7 @@ import (
 // Page is one page of a list: a numbered one, which knows the length of the list, or one beside a cursor.
 type Page[T any] struct {
 	Count      *int64     `json:"count,omitempty"`
+	MoreThan   bool       `json:"more_than_count,omitempty"` // counting ended, see List.CountTo
 	Next       *string    `json:"next"`
 	Previous   *string    `json:"previous"`
 	ReadsSince *time.Time `json:"reads_since,omitempty"` // of the audit trail: reads before were archived
@@ -58,7 +60,17 @@ func findByPage[T any](db *gorm.DB, r request) (*Page[T], error) {
 	for i := range found {
 		rows[i], total = found[i].Row, found[i].Total
 	}
-	return newPage(r.params, rows, total), nil
+	page := newPage(r.params, rows, total)
+	if end := int64(r.CountTo); end > 0 && total > end {
+		page.Count, page.MoreThan = &end, true
+	}
+	return page, nil
+}
+
+// countEnd is where counting ends, if it does: beyond the end of the page, so that it is known whether another follows.
+func (r request) countEnd() int {
+	pages := (r.offset()+r.size)/r.CountTo + 1
+	return pages*r.CountTo + 1
 }
 
 func newPage[T any](p params, rows []T, total int64) *Page[T] {
@@ -79,6 +91,9 @@ func (r request) countAndPage() clause.Expr {
 		countJoins = r.Joins
 	}
 	all := fromWhere(r.Table, countJoins, r.conditions()...)
+	if r.CountTo > 0 {
+		all.SQL = " FROM (SELECT 1" + all.SQL + " LIMIT " + strconv.Itoa(r.countEnd()) + ") AS counted"
+	}
 	page := fromWhere(r.Table, r.Joins, r.pageConditions()...)
 	return gorm.Expr("SELECT "+r.Columns+", (SELECT count(*)"+all.SQL+") AS total"+page.SQL+r.order(),
 		slices.Concat(all.Vars, page.Vars)...)

@@ -25,6 +25,7 @@ var auditList = listing.List{
 	Columns:   listing.Columns[Event]() + ", events.patient_id, " + byColumns + ", CASE events.action WHEN '" + ActionErase + "' THEN events.changes ELSE '' END AS reason",
 	Joins:     "LEFT JOIN users ON users.id = events.user_id",
 	Newest:    "events.at",
+	CountTo:   10_000,
 	Orderings: map[string]string{"created_at": "events.at"},
 	Filters: map[string]listing.Filter{
 		"user_id": listing.Number("events.user_id"),

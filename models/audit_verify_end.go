@@ -1,6 +1,7 @@
 package models
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ func (v *verification) end(noted string) error {
 	if extra := all - v.report.Unsealed - v.report.Events; extra > 0 {
 		return fmt.Errorf("%d events were put in after their time", extra)
 	}
-	if err := v.archives.untold(); err != nil {
+	if err := errors.Join(v.removed(all), v.archives.untold()); err != nil {
 		return err
 	}
 	for mac, found := range v.noted {

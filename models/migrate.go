@@ -24,13 +24,13 @@ const migrationLock = 0x636c696e6963 // "clinic"
 var Tables = []any{
 	&User{}, &Session{}, &RefreshToken{}, &LoginFailure{}, &Invitation{},
 	&Patient{}, &PatientIdentifier{}, &Doctor{}, &Mapping{}, &MovedRow{}, &Import{}, &ImportRow{}, &ImportedRow{},
-	&Event{}, &Seal{}, &Archive{}, &IdempotencyKey{},
+	&Event{}, &Seal{}, &Archive{}, &AuditProof{}, &IdempotencyKey{},
 }
 
 // replaced are indexes of earlier versions that others do the work of now.
 var replaced = []string{
 	"patients_owner_created", "patients_created", "doctors_created", "mappings_owner_created", "mappings_created", "events_object", "doctors_license",
-	"seals_at",
+	"seals_at", "events_user",
 }
 
 // migratePostgres uses connections of its own: the lock is of one session, which no pooler may come between, and the role

@@ -5,11 +5,11 @@
 //	go run -tags programs ./tests/failures [-program FILE] [-rounds 10] COMMAND...
 //
 // The commands are crash-sqlite and crash-postgres (kill -9 under eight writers), pgstop (PostgreSQL is stopped, and
-// then frozen, under the same load), standby (the synchronous standby stops, and is promoted), promotion (of one after the primary
-// was killed), lossy (a standby that lacks
-// the newest writes is promoted), spool (PostgreSQL is frozen while the
-// server stops), restarts (of three instances behind HAProxy and Caddy, under load), instances (eight start at once on one
-// empty database), disk (no space left, and a file that may not be written), and all. It knows the product from outside only: its program and its API. What it
+// then frozen, under the same load), standby (the synchronous standby stops, and is promoted), standby-backup (backups of a
+// standby), promotion (of a standby after the primary was killed), lossy (a standby that lacks the newest writes is promoted),
+// spool (PostgreSQL is frozen while the server stops), restarts (of three instances behind HAProxy and Caddy, under load),
+// instances (eight start at once on one empty database), disk (no space left, and a file that may not be written), and all.
+// It knows the product from outside only: its program and its API. What it
 // starts listens on loopback, is stopped by its process id, and lives below one temporary folder.
 package main
 
@@ -51,6 +51,7 @@ var commands = []command{
 	{"lossy", lossy},
 	{"spool", spool},
 	{"restarts", restarts},
+	{"standby-backup", standbyBackup},
 	{"instances", instances},
 	{"disk", disk},
 }
@@ -79,7 +80,7 @@ func run(ctx context.Context) (err error) {
 		}
 	}
 	if len(wanted) == 0 {
-		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, promotion, lossy, spool, restarts, instances, disk or all")
+		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, standby-backup, promotion, lossy, spool, restarts, instances, disk or all")
 	}
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()

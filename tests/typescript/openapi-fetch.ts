@@ -106,6 +106,7 @@ equal(history.results.at(-1)?.changes.name?.to, patient.name);
 data(await api.GET("/api/doctors/{id}/history/", { params: ofDoctor }));
 const audit = data(await api.GET("/api/audit/", { params: { query: { patient_id: patient.id, action: "restore" } } }));
 equal(audit.results[0]?.outcome, "ok");
+equal(audit.more_than_count, undefined);
 const double = data(await api.POST("/api/patients/", { body: { name: "Double" } }));
 const ofDouble = { path: { id: double.id } };
 equal(data(await api.POST("/api/patients/{id}/merge/", { params: ofDouble, body: { into: patient.id } })).id, patient.id);
