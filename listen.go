@@ -13,6 +13,8 @@ import (
 	"healthcare/certificates"
 	"healthcare/config"
 	"healthcare/logging"
+	"healthcare/metrics"
+	"healthcare/routes"
 )
 
 // maxHeaderBytes is how long the head of a request may be.
@@ -27,12 +29,21 @@ type front struct {
 	redirect         *http.Server
 	redirectListener net.Listener
 	log              *slog.Logger
+
+	stopMetrics func()
 }
 
 // listen takes the ports of the server; it serves them from serve on.
-func listen(ctx context.Context, cfg *config.Config, handler http.Handler, secure *certificates.TLS, log *slog.Logger) (*front, error) {
+func listen(ctx context.Context, cfg *config.Config, handler *routes.Handler, secure *certificates.TLS, log *slog.Logger) (_ *front, err error) {
 	f := &front{server: newServer(cfg, handler, secure, log), log: log}
-	var err error
+	if f.stopMetrics, err = metrics.Serve(ctx, string(cfg.MetricsAddr), handler.Metrics, log); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			f.stopMetrics()
+		}
+	}()
 	if f.listener, err = port(ctx, cfg.Host, "PORT", cfg.Port); err != nil {
 		return nil, err
 	}
@@ -102,8 +113,9 @@ func (f *front) address() string {
 	return scheme + "://" + f.listener.Addr().String()
 }
 
-// close ends what sends to TLS.
+// close ends what sends to TLS, and what tells Prometheus.
 func (f *front) close() {
+	f.stopMetrics()
 	if f.redirect != nil {
 		_ = f.redirect.Close()
 	}

@@ -18,7 +18,6 @@ import (
 	"healthcare/commands"
 	"healthcare/config"
 	"healthcare/logging"
-	"healthcare/metrics"
 	"healthcare/middleware"
 	"healthcare/models"
 	"healthcare/routes"
@@ -71,11 +70,6 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 		return err
 	}
 	defer front.close()
-	stopMetrics, err := metrics.Serve(ctx, string(cfg.MetricsAddr), handler.Metrics, log)
-	if err != nil {
-		return err
-	}
-	defer stopMetrics()
 	background, stopBackground := context.WithCancel(ctx)
 	defer stopBackground()
 	keep(background, db, secure, log)
