@@ -84,6 +84,8 @@ func TestEachAlertHasATestAndSaysWhereToReadOn(t *testing.T) {
 	}
 	require.NoError(t, yaml.Unmarshal([]byte(deployed(t, "prometheus", "alerts.yml")), &alerts))
 	tests := deployed(t, "prometheus", "alerts_test.yml")
+	pages, err := os.ReadFile(kit.Root("docs", "operations.md"))
+	require.NoError(t, err)
 	rules := alerts.Groups[0].Rules
 	assert.Greater(t, len(rules), 8)
 	for _, r := range rules {
@@ -91,5 +93,6 @@ func TestEachAlertHasATestAndSaysWhereToReadOn(t *testing.T) {
 		assert.Contains(t, []string{"critical", "warning"}, r.Labels.Severity)
 		assert.Equal(t, "docs/operations.md#"+strings.ToLower(r.Alert), r.Annotations.Runbook)
 		assert.NotEmpty(t, r.Annotations.Summary)
+		assert.Contains(t, string(pages), "\n### "+r.Alert+"\n")
 	}
 }
