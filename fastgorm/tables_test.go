@@ -80,7 +80,7 @@ var tables = []table{
 			MAC: "m", EventID: id(n), Done: n%2 == 0,
 		}
 	}},
-	{"audit_proofs", "id", "text", "mac", "", func(n int) any {
+	{"audit_proofs", "id", "text", "id", "", func(n int) any {
 		return &models.AuditProof{Text: word(n), MAC: word(n)}
 	}},
 	{"idempotency_keys", "user_id, route, key", "route", "user_id", "created_at", func(n int) any {
