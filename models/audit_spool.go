@@ -98,6 +98,7 @@ func (db *DB) StoreSpooled(ctx context.Context) error {
 		case err == nil && count > 0:
 			db.recorder.log.Info("audit events of an earlier run are stored", "count", count, "file", file)
 		case err != nil && !errors.Is(err, fs.ErrNotExist): // which another instance has stored just now
+			err = fmt.Errorf("%s: %w", filepath.Base(file), err) // else the same of two files would be one line
 			db.recorder.log.Error("audit events of an earlier run are not stored; the file stays where it is", "file", file, "error", err)
 		}
 	}
