@@ -234,6 +234,7 @@ func TestMetricsHaveAListenerOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	p := kit.Launch(t, t.TempDir(), nil, "METRICS_ADDR=:0")
 	api := p.Serving()
+	p.Await(p.Err, "/metrics")
 	url := regexp.MustCompile(`url=(http://127\.0\.0\.1:\d+/metrics)`).FindStringSubmatch(p.Err.String())
 	require.NotNil(t, url, p.Err)
 	api.Nobody().Get("/healthz").Expect(http.StatusOK)
