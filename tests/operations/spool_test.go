@@ -95,8 +95,9 @@ func TestReadsThatCouldNotBeStoredAreStoredAtTheNextStart(t *testing.T) {
 		require.NoError(t, os.Mkdir(files[0]+"FOLDER", 0o700))
 		p = launch()
 		p.Serving()
-		assert.Contains(t, p.Err.String(), "audit events of an earlier run are stored")
+		p.Await(p.Err, "audit events of an earlier run are stored")
 		for file, why := range foreign {
+			p.Await(p.Err, "file="+file+" error")
 			assert.Regexp(t, `the file stays where it is" file=`+regexp.QuoteMeta(file)+` error=".*`+why, p.Err.String())
 			_, err := os.Lstat(file)
 			assert.NoError(t, err)
