@@ -10,7 +10,7 @@ import (
 	"healthcare/tests/kit"
 )
 
-// tests/scripts/pgbouncer.sh runs this with a pooler between.
+// tests/pgbouncer/run.sh runs this with a pooler between.
 func TestThroughAPoolerMigrationsAndBackupsNeedTheServersOwnAddress(t *testing.T) {
 	t.Parallel()
 	kit.NeedPostgres(t)

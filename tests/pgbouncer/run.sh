@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Two instances, and the tests of the records, through PgBouncer in transaction mode: bash tests/scripts/pgbouncer.sh
+# Two instances, and the tests of the records, through PgBouncer in transaction mode: bash tests/pgbouncer/run.sh
 #
-# PgBouncer then gives each transaction another connection of the server. PGBOUNCER names its program; else it is the
-# installed one, or Debian's package, unpacked into a temporary folder. PostgreSQL is the one at TEST_DATABASE_URL, or at
+# It is run by hand: PgBouncer 1.18, which Debian 12 has, ends itself now and then when many statements are
+# cancelled. PGBOUNCER names the program; else it is the installed one, or Debian's package, unpacked into a temporary folder. PostgreSQL is the one at TEST_DATABASE_URL, or at
 # 127.0.0.1:5432, whose user postgres needs no password.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
