@@ -196,7 +196,14 @@ func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
 	if cfg.Migrated {
 		return nil
 	}
-	return db.migratePostgres(ctx, cfg)
+	if address := cfg.Database.Migration; address != "" {
+		if pc, err = DirectConfig(ctx, address); err != nil {
+			return err
+		}
+	} else if pooled {
+		return errPooler
+	}
+	return db.migratePostgres(ctx, pc, cfg)
 }
 
 // utcTimes makes a connection read timestamps in UTC, whatever the machine's time zone is.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/glebarez/sqlite"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
@@ -35,11 +36,7 @@ var replaced = []string{
 
 // migratePostgres uses connections of its own: the lock is of one session, which no pooler may come between, and the role
 // of MIGRATION_DATABASE_URL may be one that alone may change tables.
-func (db *DB) migratePostgres(ctx context.Context, cfg *config.Config) (err error) {
-	pc, err := DirectConfig(ctx, cfg.Database.Direct())
-	if err != nil {
-		return err
-	}
+func (db *DB) migratePostgres(ctx context.Context, pc *pgx.ConnConfig, cfg *config.Config) (err error) {
 	pool := stdlib.OpenDB(*pc, stdlib.OptionAfterConnect(utcTimes))
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	g, err := openGORM(postgres.New(postgres.Config{Conn: pool}), cfg)
