@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,21 +18,12 @@ import (
 // the same rows. What was lost is lost; but nothing that is acknowledged after the promotion may be taken back by what an
 // instance remembers, each history must tell what its row holds, and the audit trail must be sealed again without a restart.
 func lossy(ctx context.Context, l *lab) (err error) {
-	primary, err := newCluster(filepath.Join(l.dir, "lossy"))
+	primary, spare, address, end, err := l.pair("lossy")
+	defer end()
 	if err != nil {
-		return err
-	}
-	defer func() { _ = primary.stop("immediate") }()
-	spare, err := primary.newStandby()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = spare.stop("immediate") }() // one of the two is stopped already
-	if _, err := primary.database("lossy"); err != nil {
 		return err
 	}
 	f := &failover{primary: primary, spare: spare}
-	address := fmt.Sprintf("postgres://postgres@127.0.0.1:%d,127.0.0.1:%d/lossy?sslmode=disable&connect_timeout=2", primary.port, spare.port)
 	for i := range f.clients {
 		s, err := l.newInstance(address, "REQUEST_TIMEOUT=2s")
 		if err != nil {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -15,23 +14,14 @@ import (
 // once. Then the new primary is stopped and started: soon after, no write fails any more, although DATABASE_URL names the
 // dead one first and says nothing about which of the two is meant.
 func promotion(ctx context.Context, l *lab) (err error) {
-	old, err := newCluster(filepath.Join(l.dir, "killed"))
+	old, promoted, address, end, err := l.pair("promotion")
+	defer end()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = old.stop("immediate") }() // which was killed
-	promoted, err := old.newStandby()
-	if err != nil {
+	if err := old.synchronous(); err != nil {
 		return err
 	}
-	defer func() { _ = promoted.stop("immediate") }()
-	if _, err := old.database("promotion"); err != nil {
-		return err
-	}
-	if err := errors.Join(old.query("ALTER SYSTEM SET synchronous_standby_names = '*'"), old.query("SELECT pg_reload_conf()")); err != nil {
-		return err
-	}
-	address := fmt.Sprintf("postgres://postgres@127.0.0.1:%d,127.0.0.1:%d/promotion?sslmode=disable&connect_timeout=2", old.port, promoted.port)
 	s, err := l.newInstance(address, "REQUEST_TIMEOUT=5s")
 	if err != nil {
 		return err

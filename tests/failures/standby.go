@@ -17,23 +17,14 @@ import (
 // fail-over would lose it. Then the standby is promoted while the old primary goes on, which nobody has told, and at last
 // that one stops. All that was ever acknowledged must be there.
 func standby(ctx context.Context, l *lab) (err error) {
-	old, err := newCluster(filepath.Join(l.dir, "primary"))
+	old, promoted, address, end, err := l.pair("standby")
+	defer end()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = old.stop("immediate") }() // which it may be already
-	promoted, err := old.newStandby()
-	if err != nil {
+	if err := old.synchronous(); err != nil {
 		return err
 	}
-	defer func() { _ = promoted.stop("immediate") }()
-	if _, err := old.database("standby"); err != nil {
-		return err
-	}
-	if err := errors.Join(old.query("ALTER SYSTEM SET synchronous_standby_names = '*'"), old.query("SELECT pg_reload_conf()")); err != nil {
-		return err
-	}
-	address := fmt.Sprintf("postgres://postgres@127.0.0.1:%d,127.0.0.1:%d/standby?sslmode=disable&connect_timeout=2", old.port, promoted.port)
 	s, err := l.newInstance(address, "REQUEST_TIMEOUT=2s")
 	if err != nil {
 		return err
@@ -191,6 +182,32 @@ func (pg *cluster) newStandby() (*cluster, error) {
 	}
 	other := &cluster{bin: pg.bin, dir: filepath.Join(pg.dir, "standby"), port: port}
 	return other, other.follow(pg)
+}
+
+// pair makes a primary and its standby, with a database. Its address names both, and does not say which is meant. They are
+// stopped by end, if they are not yet.
+func (l *lab) pair(name string) (primary, spare *cluster, address string, end func(), err error) {
+	end = func() {
+		for _, pg := range []*cluster{spare, primary} {
+			if pg != nil {
+				_ = pg.stop("immediate")
+			}
+		}
+	}
+	if primary, err = newCluster(filepath.Join(l.dir, name)); err != nil {
+		return primary, spare, "", end, err
+	}
+	if spare, err = primary.newStandby(); err != nil {
+		return primary, spare, "", end, err
+	}
+	_, err = primary.database(name)
+	address = fmt.Sprintf("postgres://postgres@127.0.0.1:%d,127.0.0.1:%d/%s?sslmode=disable&connect_timeout=2", primary.port, spare.port, name)
+	return primary, spare, address, end, err
+}
+
+// synchronous lets each write wait for the standby.
+func (pg *cluster) synchronous() error {
+	return errors.Join(pg.query("ALTER SYSTEM SET synchronous_standby_names = '*'"), pg.query("SELECT pg_reload_conf()"))
 }
 
 func (pg *cluster) query(statement string) error { return pg.queryIn("postgres", statement) }
