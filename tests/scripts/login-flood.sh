@@ -9,26 +9,7 @@ logins=200
 most_memory=$((300 * 1024)) # KiB
 patience=2                  # seconds, for GET /api/patients/
 
-work=$(mktemp -d)
-server= database= admin=
-stop_server() {
-	if [ -n "$server" ]; then
-		kill "$server" 2>/dev/null || true
-		wait "$server" 2>/dev/null || true
-		server=
-	fi
-}
-clean_up() {
-	stop_server
-	if [ -n "$database" ]; then
-		psql -qX "$admin" -c "DROP DATABASE IF EXISTS $database WITH (FORCE)" >/dev/null 2>&1 || true
-	fi
-	rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 1' INT TERM
-
-go build -o "$work/healthcare" .
+. tests/on_both.sh
 
 # post PATH JSON [TOKEN]: prints the body, fails unless the answer is a success.
 post() {
@@ -38,21 +19,7 @@ post() {
 # flood NAME DATABASE_URL
 flood() {
 	local name=$1 failed=0 dir="$work/$1"
-	mkdir "$dir"
-	: >"$dir/out"
-	(cd "$dir" && exec env -i DATABASE_URL="$2" JWT_SECRET="$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')" \
-		PORT=0 AUTH_RATE_LIMIT=0 LOG_LEVEL=warn "$work/healthcare" >"$dir/out" 2>"$dir/err") &
-	server=$!
-	for _ in $(seq 100); do
-		url=$(sed -n 's|.* on \(http://[^ /]*\)/.*|\1|p' "$dir/out")
-		if [ -n "$url" ] || ! kill -0 "$server" 2>/dev/null; then break; fi
-		sleep 0.1
-	done
-	if [ -z "$url" ]; then
-		echo "$name: the server did not start:"
-		cat "$dir/err"
-		return 1
-	fi
+	start_server "$1" "$2" AUTH_RATE_LIMIT=0 LOG_LEVEL=warn
 
 	local credentials='{"username": "ana", "password": "correct horse battery"}' token
 	post /api/auth/register/ '{"username": "ana", "email": "ana@example.org", "password": "correct horse battery"}' >/dev/null
@@ -101,15 +68,4 @@ flood() {
 	return "$failed"
 }
 
-status=0
-flood SQLite "sqlite:$work/SQLite/flood.db" || status=1
-
-admin=${TEST_DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable}
-if psql -qX "$admin" -c 'SELECT 1' >/dev/null 2>&1; then
-	database=clinic_flood_$$
-	psql -qX "$admin" -c "CREATE DATABASE $database" >/dev/null
-	flood PostgreSQL "$(echo "$admin" | sed -E "s|^(postgres(ql)?://[^/]*/)[^?]*|\1$database|")" || status=1
-else
-	echo "PostgreSQL: NOT TRIED: there is no server"
-fi
-exit "$status"
+on_both flood
