@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 
 newman_version=6.2.2
 newman_limit=120 # seconds for one run
-start_limit=15   # seconds for the server to start
+start_limit=60   # seconds for the server to start
 
 case "${1:-both}" in
 both) databases="sqlite postgres" ;;

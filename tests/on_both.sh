@@ -32,7 +32,7 @@ start_server() {
 	(cd "$dir" && exec env -i DATABASE_URL="$address" JWT_SECRET="$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')" PORT=0 "$@" \
 		"$work/healthcare" >"$dir/out" 2>"$dir/err") &
 	server=$!
-	for _ in $(seq 300); do
+	for _ in $(seq 600); do
 		url=$(sed -n 's|.* on \(http://[^ /]*\)/.*|\1|p' "$dir/out")
 		if [ -n "$url" ] || ! kill -0 "$server" 2>/dev/null; then break; fi
 		sleep 0.1

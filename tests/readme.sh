@@ -41,13 +41,14 @@ mask() {
 walk() {
   local what=$1 step got=$dir/$1 steps=0
   mkdir "$got"
+  : >"$got/log" # before sed looks for it
   # Port 0 is one that is free; the first line says which.
   (cd "$got" && exec env -i PATH="$PATH" HOME="$HOME" PORT=0 "${@:2}" "$dir/healthcare" >"$got/log" 2>&1) &
   server=$!
   port=
-  for _ in $(seq 100); do
+  for _ in $(seq 600); do
     port=$(sed -n 's#^Healthcare API [0-9.]* on http://127\.0\.0\.1:\([0-9]*\)/.*#\1#p' "$got/log")
-    [ -z "$port" ] || break
+    if [ -n "$port" ] || ! kill -0 "$server" 2>/dev/null; then break; fi
     sleep 0.1
   done
   if [ -z "$port" ]; then

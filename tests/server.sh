@@ -19,10 +19,11 @@ serve() {
 	: >"$dir/out"
 	PORT=0 HOST=127.0.0.1 "$dir/healthcare" >"$dir/out" 2>"$dir/log" &
 	pid=$!
-	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	for _ in $(seq 600); do
 		address=$(sed -n 's|.*\(http://[0-9.:]*\)/ .*|\1|p' "$dir/out")
 		[ -z "$address" ] || return 0
-		sleep 0.5
+		kill -0 "$pid" 2>/dev/null || break
+		sleep 0.1
 	done
 	echo "the server did not start:" >&2
 	cat "$dir/log" >&2
