@@ -111,6 +111,7 @@ func keep(ctx context.Context, db *models.DB, secure *certificates.TLS, log *slo
 	go db.KeepSealed(ctx, log)
 	go db.KeepSearchable(ctx, log)
 	go db.KeepImported(ctx, log)
+	go db.KeepReplica(ctx, log)
 	go secure.Keep(ctx)
 }
 

@@ -28,10 +28,12 @@ type Config struct {
 	Database Database `env:"DATABASE_URL" envDefault:"sqlite:healthcare.db"`
 	// MigrationDatabase becomes Database.Migration.
 	MigrationDatabase Database `env:"MIGRATION_DATABASE_URL"`
-	MaxConns          int      `env:"DB_MAX_CONNS" envDefault:"16" validate:"min=1,max=1000"`
-	MaxIdle           int      `env:"DB_MAX_IDLE_CONNS" envDefault:"16" validate:"min=0,max=1000"`
-	JWTSecret         Secret   `env:"JWT_SECRET"`
-	AuditKey          Secret   `env:"AUDIT_KEY"`
+	// ReadDatabase becomes Database.Replica.
+	ReadDatabase Database `env:"READ_DATABASE_URL"`
+	MaxConns     int      `env:"DB_MAX_CONNS" envDefault:"16" validate:"min=1,max=1000"`
+	MaxIdle      int      `env:"DB_MAX_IDLE_CONNS" envDefault:"16" validate:"min=0,max=1000"`
+	JWTSecret    Secret   `env:"JWT_SECRET"`
+	AuditKey     Secret   `env:"AUDIT_KEY"`
 	// AuditOldKeys are what AuditKey was before, and former JWT_SECRETs that took its place: they prove what they sealed.
 	AuditOldKeys Secrets `env:"AUDIT_OLD_KEYS"`
 	// AuditSealFile is where the newest seal is remembered; unless set, beside an embedded database.
@@ -131,7 +133,7 @@ func Load(environ []string, dotenv string) (*Config, error) {
 
 // derive sets what is not set, where that depends on other variables.
 func (c *Config) derive(vars map[string]string) {
-	c.Database.Migration = c.MigrationDatabase.Postgres
+	c.Database.Migration, c.Database.Replica = c.MigrationDatabase.Postgres, c.ReadDatabase.Postgres
 	if database := c.Database.SQLite; database != "" {
 		c.AuditSealFile = cmp.Or(c.AuditSealFile, database+".seal")
 		c.SpoolDir = cmp.Or(c.SpoolDir, filepath.Dir(database))
@@ -203,10 +205,7 @@ func check(cfg *Config, known Errors) Errors {
 
 // checkTogether tells which values do not fit each other.
 func checkTogether(cfg *Config, known Errors) Errors {
-	errs := cfg.checkTLS(known)
-	if migration := cfg.MigrationDatabase; migration != (Database{}) && (migration.SQLite != "" || cfg.Database.SQLite != "") {
-		errs = append(errs, "MIGRATION_DATABASE_URL: is for PostgreSQL, and names the same database as DATABASE_URL")
-	}
+	errs := append(cfg.checkTLS(known), cfg.checkDatabases()...)
 	if cfg.PatientAccess == "clinic" && cfg.Registration == "open" && !known.names("REGISTRATION") {
 		errs = append(errs, "REGISTRATION: must be closed where PATIENT_ACCESS is clinic: else anybody could register and read every patient")
 	}
@@ -218,6 +217,18 @@ func checkTogether(cfg *Config, known Errors) Errors {
 	}
 	if cfg.MailFrom == "" && !known.names("MAIL_FROM") {
 		errs = append(errs, "MAIL_FROM: required with SMTP_URL; the address that mails come from, such as clinic@example.org")
+	}
+	return errs
+}
+
+// checkDatabases tells which other addresses are none of the same database.
+func (c *Config) checkDatabases() (errs Errors) {
+	ofPostgres := func(d Database) bool { return d == (Database{}) || d.SQLite == "" && c.Database.SQLite == "" }
+	if !ofPostgres(c.MigrationDatabase) {
+		errs = append(errs, "MIGRATION_DATABASE_URL: is for PostgreSQL, and names the same database as DATABASE_URL")
+	}
+	if !ofPostgres(c.ReadDatabase) {
+		errs = append(errs, "READ_DATABASE_URL: is for PostgreSQL, and names a standby of the database of DATABASE_URL")
 	}
 	return errs
 }

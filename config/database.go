@@ -15,6 +15,8 @@ type Database struct {
 	SQLite   string // the path of the embedded database's file
 	// Migration is MIGRATION_DATABASE_URL: the same PostgreSQL database, not through a pooler. "" is the same as Postgres.
 	Migration string
+	// Replica is READ_DATABASE_URL: a standby of the same database, for lists. "" is none.
+	Replica string
 }
 
 // Direct is the address for what needs a session of PostgreSQL's own: migrations, backups, restores and moves.

@@ -18,6 +18,7 @@ type state struct {
 
 	poolMax, poolOpen, poolInUse, poolWaits, poolWaited        *prometheus.Desc
 	writes, hashes, hashesQueued                               *prometheus.Desc
+	replicaAway, lists                                         *prometheus.Desc
 	events, eventsAge, eventsUnsealed, sealed, waitedToMigrate *prometheus.Desc
 }
 
@@ -42,6 +43,8 @@ func newState(db *models.DB) *state {
 		eventsAge:       describe("audit_queue_oldest_seconds", "How long the oldest of them has waited."),
 		eventsUnsealed:  describe("audit_unsealed_events", "Events that are stored and not sealed yet, as the database last said; counted up to 100000."),
 		sealed:          describe("audit_sealed_timestamp_seconds", "When the audit trail was last found sealed to its end."),
+		replicaAway:     describe("replica_away", "1 if READ_DATABASE_URL is set, but is out of date or does not answer, so that lists are read from the primary."),
+		lists:           describe("lists_total", "Lists, searches and histories, by the server that they were read from.", "from"),
 		waitedToMigrate: describe("migration_wait_seconds", "How long the start waited for another instance that changed the tables."),
 	}
 }
@@ -73,6 +76,13 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 	gauge(s.eventsAge, age)
 	gauge(s.eventsUnsealed, float64(s.countUnsealed()))
 	gauge(s.sealed, float64(now.Sealed.UnixMilli())/1000)
+	away := 0.0
+	if now.ReplicaAway {
+		away = 1
+	}
+	gauge(s.replicaAway, away)
+	ch <- prometheus.MustNewConstMetric(s.lists, prometheus.CounterValue, float64(now.ListsOfReplica), "replica")
+	ch <- prometheus.MustNewConstMetric(s.lists, prometheus.CounterValue, float64(now.ListsOfPrimary), "primary")
 	gauge(s.waitedToMigrate, now.WaitedToMigrate.Seconds())
 }
 

@@ -228,7 +228,19 @@ func list[T any, R interface {
 	*T
 	subject
 }](ctx context.Context, db *DB, by Actor, of listing.List, values url.Values, visible scope) (*listing.Page[T], error) {
-	page, err := listing.Find[T](db.read.WithContext(ctx), of, values, db.client(by), visible)
+	var page *listing.Page[T]
+	err := db.readList(ctx, by, func(q *gorm.DB) (err error) {
+		page, err = listing.Find[T](q, of, values, db.client(by), visible)
+		return err
+	})
+	return auditPage[T, R](db, by, page, err)
+}
+
+// auditPage audits a page that is about to be shown.
+func auditPage[T any, R interface {
+	*T
+	subject
+}](db *DB, by Actor, page *listing.Page[T], err error) (*listing.Page[T], error) {
 	about := R(new(T)).subject()
 	if err != nil || !about.aboutPatient() {
 		return page, err

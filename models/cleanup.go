@@ -68,6 +68,9 @@ func (db *DB) Cleanup(ctx context.Context) error {
 		if err := tx.Where("created_at < ?", tx.Now.Add(-rememberFor)).Delete(&IdempotencyKey{}).Error; err != nil {
 			return err
 		}
+		if err := tx.removeOldBeats(yesterday); err != nil {
+			return err
+		}
 		return tx.Where("at < ?", tx.Now.Add(-accountWindow-accountLock)).Delete(&LoginFailure{}).Error
 	}))
 }

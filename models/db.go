@@ -15,12 +15,6 @@ import (
 	"time"
 
 	"github.com/glebarez/sqlite"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
-	"github.com/jackc/pgx/v5/pgtype"
-	"github.com/jackc/pgx/v5/stdlib"
-	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
@@ -47,9 +41,12 @@ type DB struct {
 	end          *auditEnd
 	cursors      cipher.AEAD
 	recorder     *recorder
+	replica      *replica      // nil without READ_DATABASE_URL
 	mails        *mails        // nil without SMTP_URL
 	imports      chan struct{} // wakes KeepImported
 	revocations  atomic.Int64
+
+	listsOfPrimary atomic.Int64 // that were read from it, see replica.go
 	// waitedToMigrate is how long the start waited for another instance that migrated.
 	waitedToMigrate time.Duration
 	oldTexts        atomic.Bool // some search texts may be those of an earlier version, see migrate_texts.go
@@ -133,7 +130,11 @@ func (db *DB) Close() error {
 			err = nil
 		}
 	}
-	for _, g := range []fastgorm.Pool{db.read, db.write} {
+	pools := []fastgorm.Pool{db.read, db.write}
+	if db.replica != nil {
+		pools = append(pools, db.replica.Pool)
+	}
+	for _, g := range pools {
 		if g.DB != nil {
 			if pool, perr := g.DB.DB(); perr == nil {
 				err = errors.Join(err, pool.Close())
@@ -144,74 +145,6 @@ func (db *DB) Close() error {
 		err = errors.Join(err, db.probe.Close())
 	}
 	return errors.Join(err, db.file.close())
-}
-
-// PostgresConfig reads DATABASE_URL.
-func PostgresConfig(address string) (*pgx.ConnConfig, error) {
-	pc, err := pgx.ParseConfig(address)
-	if err != nil {
-		return nil, errors.New("DATABASE_URL is not a valid PostgreSQL address") // the cause may quote the password
-	}
-	if pc.ConnectTimeout == 0 {
-		pc.ConnectTimeout = 5 * time.Second
-	}
-	if pc.RuntimeParams["application_name"] == "" {
-		pc.RuntimeParams["application_name"] = "healthcare"
-	}
-	needsPrimary(pc, address)
-	return pc, nil
-}
-
-func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
-	pc, err := PostgresConfig(cfg.Database.Postgres)
-	if err != nil {
-		return err
-	}
-	// A request that ends early cancels its statement on the server too, instead of only hanging up.
-	pc.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: time.Second}
-	}
-	noteUnsafeCommits(pc)
-	pooled, err := behindPooler(ctx, pc)
-	if err != nil {
-		return fmt.Errorf("PostgreSQL cannot be reached: %w", err)
-	}
-	if pooled {
-		withoutNamedStatements(pc, cfg.Database.Postgres)
-	}
-	pool := stdlib.OpenDB(*pc, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
-		db.revocations.Add(1) // it may be another server, after a fail-over: what was known of who asks is asked again
-		return utcTimes(ctx, conn)
-	}))
-	pool.SetMaxOpenConns(cfg.MaxConns)
-	pool.SetMaxIdleConns(cfg.MaxIdle)
-	pool.SetConnMaxLifetime(time.Hour)
-	if db.read, err = openGORM(postgres.New(postgres.Config{Conn: pool}), cfg); err != nil {
-		return errors.Join(fmt.Errorf("PostgreSQL cannot be reached: %w", err), pool.Close())
-	}
-	db.write = db.read
-	db.probe = stdlib.OpenDB(*pc)
-	limitProbe(db.probe)
-	db.turns = listing.NewTurns(cfg.MaxConns)
-	if cfg.Migrated {
-		return nil
-	}
-	if address := cfg.Database.Migration; address != "" {
-		if pc, err = DirectConfig(ctx, address); err != nil {
-			return err
-		}
-	} else if pooled {
-		return errPooler
-	}
-	return db.migratePostgres(ctx, pc, cfg)
-}
-
-// utcTimes makes a connection read timestamps in UTC, whatever the machine's time zone is.
-func utcTimes(_ context.Context, conn *pgx.Conn) error {
-	conn.TypeMap().RegisterType(&pgtype.Type{
-		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
-	})
-	return nil
 }
 
 // SQLite's settings: every commit survives a power loss (synchronous=FULL), readers never wait for the writer (WAL),
@@ -276,6 +209,7 @@ func openGORM(dialector gorm.Dialector, cfg *config.Config) (fastgorm.Pool, erro
 		Logger:                 logger.Discard, // GORM's would print values, which are personal data
 		NowFunc:                now,
 		SkipDefaultTransaction: true, // Write owns every transaction
+		DisableAutomaticPing:   true, // the first query finds out who is there; a replica may be away
 	})
 	if err != nil {
 		return fastgorm.Pool{}, err

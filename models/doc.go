@@ -17,8 +17,9 @@
 //	erase*.go                                      erasing a patient for good
 //	bind.go, text.go, etag.go, idempotency.go      what a client may send, and the form of names
 //	search.go                                      what a search looks into, and how it is read
-//	db.go, pooler.go, file.go, found.go, migrate*.go,
-//	cleanup.go                                     the database itself
+//	db.go, postgres.go, pooler.go, file.go, found.go,
+//	migrate*.go, cleanup.go, replication.go        the database itself
+//	replica.go, replica_beats.go                   a standby that lists are read from
 //
 // Queries are GORM chains, as GORM's guides teach them: db.read for reading, tx within Write for changing. Deleted rows
 // are hidden from them (gorm.DeletedAt). What makes them fast is a GORM plugin, package fastgorm, of which nothing needs
@@ -27,7 +28,8 @@
 // # What GORM has no words for
 //
 // No query goes past GORM's API, but these are text, given to its Raw and Exec (6 of some 60 queries). So is DDL that its
-// migrator cannot say: triggers, partial and text indexes, in migrate*.go, audit_seal.go and audit_append_only.go.
+// migrator cannot say: triggers, partial and text indexes, a table that is not logged, in migrate*.go, audit_seal.go,
+// audit_append_only.go and replica_beats.go.
 //
 //	where            what                    why                                              what it costs
 //	write.go         Exec("ROLLBACK")        a failed COMMIT leaves SQLite's one writing      one statement after an error

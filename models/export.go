@@ -5,6 +5,8 @@ import (
 	"maps"
 	"net/url"
 
+	"gorm.io/gorm"
+
 	"healthcare/apierror"
 	"healthcare/listing"
 )
@@ -86,7 +88,7 @@ func export[T any, R interface {
 	values.Set("cursor", "")
 	client.Batch = exportBatch
 	for {
-		page, err := findBatch[T](ctx, db, of, values, client, visible)
+		page, err := findBatch[T](ctx, db, by, of, values, client, visible)
 		if err != nil {
 			return err
 		}
@@ -101,10 +103,15 @@ func export[T any, R interface {
 }
 
 // findBatch reads one batch within the time that a request may take.
-func findBatch[T any](ctx context.Context, db *DB, of listing.List, values url.Values, client listing.Client, scopes ...scope) (*listing.Page[T], error) {
+func findBatch[T any](ctx context.Context, db *DB, by Actor, of listing.List, values url.Values, client listing.Client, scopes ...scope) (*listing.Page[T], error) {
 	ctx, cancel := context.WithTimeout(ctx, db.cfg.RequestTimeout)
 	defer cancel()
-	return listing.Find[T](db.read.WithContext(ctx), of, values, client, scopes...)
+	var page *listing.Page[T]
+	err := db.readList(ctx, by, func(q *gorm.DB) (err error) {
+		page, err = listing.Find[T](q, of, values, client, scopes...)
+		return err
+	})
+	return page, err
 }
 
 // auditExport stores the event of what is about to be shown, and of whom.

@@ -56,19 +56,22 @@ var historyList = listing.List{
 // see that of deleted ones too.
 func (db *DB) PatientHistory(ctx context.Context, by Actor, id int64, values url.Values) (*listing.Page[HistoryEntry], error) {
 	var page *listing.Page[HistoryEntry]
-	err := db.read.WithContext(ctx).Scopes(by.owns("created_by"), by.seesDeleted).Select("id").Take(&Patient{}, id).Error
-	if err == nil {
-		page, err = db.historyOf(ctx, db.client(by), id, values)
-	}
+	err := db.readList(ctx, by, func(q *gorm.DB) error {
+		err := q.Scopes(by.owns("created_by"), by.seesDeleted).Select("id").Take(&Patient{}, id).Error
+		if err == nil {
+			page, err = historyOf(q, db.client(by), id, values)
+		}
+		return err
+	})
 	return page, db.audit(by.event(now(), ActionRead, Subject{Object: objectPatient, ID: id}), err)
 }
 
-func (db *DB) historyOf(ctx context.Context, client listing.Client, patient int64, values url.Values) (*listing.Page[HistoryEntry], error) {
-	all, err := allOf(db.read.WithContext(ctx), patient)
+func historyOf(q *gorm.DB, client listing.Client, patient int64, values url.Values) (*listing.Page[HistoryEntry], error) {
+	all, err := allOf(q, patient)
 	if err != nil {
 		return nil, err
 	}
-	page, err := db.history(ctx, client, values, among("events.patient_id", all))
+	page, err := history(q, client, values, among("events.patient_id", all))
 	if err != nil {
 		return nil, err
 	}
@@ -82,19 +85,24 @@ func (db *DB) historyOf(ctx context.Context, client listing.Client, patient int6
 
 // DoctorHistory lists what happened to a doctor, for its creator and staff.
 func (db *DB) DoctorHistory(ctx context.Context, by Actor, id int64, values url.Values) (*listing.Page[HistoryEntry], error) {
-	var d Doctor
-	if err := db.read.WithContext(ctx).Scopes(by.seesDeleted).Take(&d, id).Error; err != nil {
-		return nil, apierror.FromDatabase(err)
-	}
-	if !d.changeableBy(by) {
-		return nil, apierror.ErrForbidden
-	}
-	return db.history(ctx, db.client(by), values, ofObject(objectDoctor, id))
+	var page *listing.Page[HistoryEntry]
+	err := db.readList(ctx, by, func(q *gorm.DB) error {
+		var d Doctor
+		err := q.Scopes(by.seesDeleted).Take(&d, id).Error
+		if err == nil && !d.changeableBy(by) {
+			err = apierror.ErrForbidden
+		}
+		if err == nil {
+			page, err = history(q, db.client(by), values, ofObject(objectDoctor, id))
+		}
+		return err
+	})
+	return page, apierror.FromDatabase(err)
 }
 
 // history lists the changes among some events.
-func (db *DB) history(ctx context.Context, client listing.Client, values url.Values, of scope) (*listing.Page[HistoryEntry], error) {
-	page, err := listing.Find[HistoryEntry](db.read.WithContext(ctx), historyList, values, client, of, changesOnly)
+func history(q *gorm.DB, client listing.Client, values url.Values, of scope) (*listing.Page[HistoryEntry], error) {
+	page, err := listing.Find[HistoryEntry](q, historyList, values, client, of, changesOnly)
 	if err != nil {
 		return nil, err
 	}

@@ -112,11 +112,15 @@ func (db *DB) Mappings(ctx context.Context, by Actor, values url.Values) (*listi
 // DoctorsOf lists the doctors assigned to one patient that the actor may see: now, or with ?as_of= at the end of a day
 // (UTC).
 func (db *DB) DoctorsOf(ctx context.Context, by Actor, patient int64, values url.Values) (*listing.Page[AssignedDoctor], error) {
-	page, err := db.doctorsOf(ctx, by, patient, values)
+	var page *listing.Page[AssignedDoctor]
+	err := db.readList(ctx, by, func(q *gorm.DB) (err error) {
+		page, err = db.doctorsOf(q, by, patient, values)
+		return err
+	})
 	return page, db.audit(by.event(now(), ActionList, Subject{Object: objectMapping, PatientID: patient}), err)
 }
 
-func (db *DB) doctorsOf(ctx context.Context, by Actor, patient int64, values url.Values) (*listing.Page[AssignedDoctor], error) {
+func (db *DB) doctorsOf(q *gorm.DB, by Actor, patient int64, values url.Values) (*listing.Page[AssignedDoctor], error) {
 	list, owned, when, patients := assignedDoctorList, by.owns("mappings.owner_id"), everything, []int64{patient}
 	day := values.Get("as_of")
 	if day != "" {
@@ -126,16 +130,16 @@ func (db *DB) doctorsOf(ctx context.Context, by Actor, patient int64, values url
 		}
 		// What has been removed since counts too, and so do those who were merged into this one, whoever owned them.
 		list.Deletable, owned = false, everything
-		if patients, err = allOf(db.read.WithContext(ctx), patient); err != nil {
+		if patients, err = allOf(q, patient); err != nil {
 			return nil, err
 		}
 	}
-	page, err := listing.Find[AssignedDoctor](db.read.WithContext(ctx), list, values, db.client(by), owned, among("mappings.patient_id", patients), when)
+	page, err := listing.Find[AssignedDoctor](q, list, values, db.client(by), owned, among("mappings.patient_id", patients), when)
 	if err == nil && len(page.Results) > 0 && day == "" {
 		return page, nil
 	}
 	// No doctors, or those of a day: is there such a patient that the actor may see?
-	found := db.read.WithContext(ctx).Scopes(by.owns("created_by")).Select("id").Take(&Patient{}, patient)
+	found := q.Scopes(by.owns("created_by")).Select("id").Take(&Patient{}, patient)
 	if found.Error != nil {
 		return nil, found.Error
 	}

@@ -169,7 +169,7 @@ func migrate(g *gorm.DB) error {
 			return fmt.Errorf("migration: %w", err)
 		}
 	}
-	for _, step := range []func(*gorm.DB) error{appendOnly, storeSealsPlain, indexSearch, indexOldTexts, indexShownPatients, renewKeys} {
+	for _, step := range []func(*gorm.DB) error{appendOnly, storeSealsPlain, indexSearch, indexOldTexts, indexShownPatients, renewKeys, forReplicas} {
 		if err := step(g); err != nil {
 			return fmt.Errorf("migration: %w", err)
 		}

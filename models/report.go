@@ -94,7 +94,7 @@ func (db *DB) PatientReport(ctx context.Context, by Actor, id int64) (*PatientRe
 		return listing.Find[ReportedAssignment](db.read.WithContext(ctx), assignmentsEver, values, client, among("mappings.patient_id", all))
 	})
 	r.History = rowsOf(ctx, db, r, func(ctx context.Context, values url.Values) (*listing.Page[HistoryEntry], error) {
-		return db.historyOf(ctx, client, id, values)
+		return historyOf(db.read.WithContext(ctx), client, id, values)
 	})
 	r.SeenBy = rowsOf(ctx, db, r, func(ctx context.Context, values url.Values) (*listing.Page[Access], error) {
 		return listing.Find[Access](db.read.WithContext(ctx), accessList, values, client, namesPatient(db.read.Name(), all...), accessOnly)

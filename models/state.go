@@ -16,12 +16,16 @@ type State struct {
 	EventsSince     time.Time // when the oldest of them happened; zero if there is none
 	Sealed          time.Time // when the audit trail was last found sealed to its end
 	WaitedToMigrate time.Duration
+	ReplicaAway     bool  // READ_DATABASE_URL is set, but cannot be used
+	ListsOfReplica  int64 // that were read there
+	ListsOfPrimary  int64
 }
 
 // State tells how this instance is.
 func (db *DB) State() State {
 	s := State{
-		Pools: map[string]sql.DBStats{}, WaitedToMigrate: db.waitedToMigrate,
+		ListsOfPrimary: db.listsOfPrimary.Load(),
+		Pools:          map[string]sql.DBStats{}, WaitedToMigrate: db.waitedToMigrate,
 		HashesRunning: len(db.passwords.slots), HashesQueued: int(db.passwords.queued.Load()),
 	}
 	pools := map[string]*sql.DB{"probe": db.probe}
@@ -31,6 +35,10 @@ func (db *DB) State() State {
 		pools["read"], _ = db.read.DB.DB()
 		pools["write"], _ = db.write.DB.DB()
 		s.WritesWaiting = db.group.Waiting()
+	}
+	if r := db.replica; r != nil {
+		pools["replica"], _ = r.DB.DB()
+		s.ReplicaAway, s.ListsOfReplica = r.oldest() == 0 || r.away.Load(), r.lists.Load()
 	}
 	for name, pool := range pools {
 		s.Pools[name] = pool.Stats()

@@ -77,16 +77,27 @@ func gone[T any](ctx context.Context, db *DB, id int64, visible scope) error {
 
 // versions goes back from the row as it is, change by change: what a change led from is what was there before it.
 func versions[T any, R versioned[T]](ctx context.Context, db *DB, by Actor, id int64, which Which, visible scope) (all *Versions[T], err error) {
-	err = db.snapshot(ctx, func(q *gorm.DB) error {
-		all, err = versionsIn[T, R](q, by, id, which, visible)
-		return err
-	})
+	read := func(q *gorm.DB) error {
+		return inSnapshot(q, func(q *gorm.DB) error {
+			all, err = versionsIn[T, R](q, by, id, which, visible)
+			return err
+		})
+	}
+	if which.Version == 0 {
+		err = db.readList(ctx, by, read)
+	} else { // a change may be built on it
+		err = read(db.read.WithContext(ctx))
+	}
 	return all, err
 }
 
 // snapshot reads in one transaction, which sees all as it was when it began.
 func (db *DB) snapshot(ctx context.Context, read func(q *gorm.DB) error) error {
-	return db.read.WithContext(ctx).Transaction(read, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
+	return inSnapshot(db.read.WithContext(ctx), read)
+}
+
+func inSnapshot(q *gorm.DB, read func(q *gorm.DB) error) error {
+	return q.Transaction(read, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
 }
 
 func versionsIn[T any, R versioned[T]](q *gorm.DB, by Actor, id int64, which Which, visible scope) (*Versions[T], error) {

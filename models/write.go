@@ -71,7 +71,7 @@ func (db *DB) writeAfter(ctx context.Context, by Actor, check, fn func(tx *Tx) e
 		if try < 5 && apierror.IsRetryable(err) {
 			continue
 		}
-		return db.finish(tx, err)
+		return db.noteWrite(ctx, by, db.finish(tx, err))
 	}
 }
 
@@ -103,7 +103,7 @@ func (db *DB) WriteAlone(ctx context.Context, by Actor, fn func(tx *Tx) error) e
 				break // Write finds out what is wrong with the actor
 			}
 			if !errors.Is(err, errStale) && !apierror.IsRetryable(err) {
-				return db.finish(tx, err)
+				return db.noteWrite(on, by, db.finish(tx, err))
 			}
 		}
 	}

@@ -7,6 +7,7 @@
 // The commands are crash-sqlite and crash-postgres (kill -9 under eight writers), pgstop (PostgreSQL is stopped, and
 // then frozen, under the same load), standby (the synchronous standby stops, and is promoted), standby-backup (backups of a
 // standby), promotion (of a standby after the primary was killed), lossy (a standby that lacks the newest writes is promoted),
+// replica (lists are read from a standby that is paused, frozen, killed and promoted),
 // spool (PostgreSQL is frozen while the server stops), restarts (of three instances behind HAProxy and Caddy, under load),
 // instances (eight start at once on one empty database), disk (no space left, and a file that may not be written), and all.
 // It knows the product from outside only: its program and its API. What it
@@ -49,6 +50,7 @@ var commands = []command{
 	{"standby", standby},
 	{"promotion", promotion},
 	{"lossy", lossy},
+	{"replica", replica},
 	{"spool", spool},
 	{"restarts", restarts},
 	{"standby-backup", standbyBackup},
@@ -80,7 +82,7 @@ func run(ctx context.Context) (err error) {
 		}
 	}
 	if len(wanted) == 0 {
-		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, standby-backup, promotion, lossy, spool, restarts, instances, disk or all")
+		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, standby-backup, promotion, lossy, replica, spool, restarts, instances, disk or all")
 	}
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()

@@ -81,6 +81,7 @@ func TestAWrongVariableIsNamedAndItsValueIsNot(t *testing.T) {
 		"MAIL_FROM":              {"one address": {"no-address", "a@example.com, b@example.com"}},
 		"PORT":                   {"whole number": {"web", "80.5", "99999999999999999999"}, "at least 0": {"-1"}, "at most 65535": {"65536"}},
 		"DATABASE_URL":           {"postgres:// or sqlite:": {"mysql://x", "healthcare.db", "file:x"}, "path of a file": {"sqlite:", "sqlite::memory:", "sqlite:///", "sqlite:x.db?mode=ro", "sqlite:file:x.db", "sqlite://file:x.db", "sqlite:file:///x.db?mode=memory"}, "folder": {"sqlite:" + missing + "/x.db"}},
+		"READ_DATABASE_URL":      {"is for PostgreSQL": {"sqlite:x.db"}, "postgres:// or sqlite:": {"mysql://x"}},
 		"MIGRATION_DATABASE_URL": {"is for PostgreSQL": {"sqlite:x.db"}, "postgres:// or sqlite:": {"mysql://x"}},
 		"DB_MAX_CONNS":           {"at least 1": {"0", "-5"}, "at most 1000": {"1001"}, "whole number": {"many"}},
 		"DB_MAX_IDLE_CONNS":      {"at least 0": {"-1"}, "whole number": {"1e3"}},

@@ -1,0 +1,161 @@
+package models
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"healthcare/apierror"
+	"healthcare/config"
+	"healthcare/fastgorm"
+	"healthcare/timing"
+)
+
+// A replica is a standby of PostgreSQL's that lists, searches and histories are read from. What a change is built on is
+// never read there. Two rules keep it from showing what is out of date:
+//
+//   - Who has changed something sees it. After each commit, the position in PostgreSQL's log (LSN) is noted for the account;
+//     the replica must have replayed it. Another instance finds the note, too: it is in the primary.
+//   - Nothing is older than replicaLag. Each instance stores a beat in the primary every second, and the replica must show
+//     one that was begun within that time. So it does not count what follows another server than ours, or nobody. After a
+//     fail-over, beats that the former primary acknowledged count no more: see onServer.
+//
+// Where it does not fulfil them, or fails, the primary is read as if there were no replica.
+type replica struct {
+	fastgorm.Pool
+	instance string // a name of this process
+
+	mu      sync.Mutex
+	server  time.Time // when the primary began that the newest connection is to
+	counted int64     // of the beats
+	beats   []beat    // that the primary has acknowledged, the newest last
+
+	away  atomic.Bool  // it has failed, and has not shown a beat since
+	lists atomic.Int64 // that were read from it
+}
+
+const (
+	replicaLag  = 3 * time.Second
+	replicaWait = time.Second // for a connection, and for what the replica says of itself
+)
+
+// WritePosition is where PostgreSQL's log was after the newest commit of an account. Its table is not logged itself, so
+// that noting it waits for no disk and no standby. After a crash or a fail-over it is empty: who has no position may have
+// lost it, and gets the one of that moment.
+type WritePosition struct {
+	UserID int64 `gorm:"primaryKey"`
+	LSN    string
+}
+
+// forReplicas makes the tables of what is only needed while the server runs. No backup and no move has them.
+func forReplicas(g *gorm.DB) error {
+	if g.Name() != "postgres" {
+		return nil
+	}
+	if err := g.AutoMigrate(&ReplicaBeat{}); err != nil {
+		return err
+	}
+	return g.Exec("CREATE UNLOGGED TABLE IF NOT EXISTS write_positions (user_id bigint PRIMARY KEY, lsn pg_lsn NOT NULL)").Error
+}
+
+// openReplica makes the pool of READ_DATABASE_URL. Nobody must be there yet: the first beat finds out.
+func (db *DB) openReplica(ctx context.Context, cfg *config.Config) error {
+	pc, err := postgresConfig("READ_DATABASE_URL", cfg.Database.Replica)
+	if err != nil {
+		return err
+	}
+	pc.ConnectTimeout = min(pc.ConnectTimeout, replicaWait)
+	cancelStatements(pc)
+	near, cancel := context.WithTimeout(ctx, replicaWait)
+	defer cancel()
+	if pooled, err := behindPooler(near, pc); pooled || err != nil { // nobody knows: this works everywhere
+		withoutNamedStatements(pc, cfg.Database.Replica)
+	}
+	pool := openPool(pc, cfg, utcTimes)
+	g, err := openGORM(postgres.New(postgres.Config{Conn: pool}), cfg)
+	if err != nil {
+		return errors.Join(err, pool.Close())
+	}
+	db.replica = &replica{Pool: g, instance: rand.Text()}
+	return nil
+}
+
+// errBehind is of a replica that has not replayed yet what it must have.
+var errBehind = errors.New("the replica is behind")
+
+// check fails unless the server of a connection shows the beat, and has replayed the position.
+func (r *replica) check(q *gorm.DB, oldest int64, position string) error {
+	var shown int64
+	err := q.Model(&ReplicaBeat{}).Where("instance = ? AND number >= ? AND pg_last_wal_replay_lsn() >= ?::pg_lsn", r.instance, oldest, position).Count(&shown).Error
+	if err == nil && (shown == 0 || oldest == 0) {
+		return errBehind
+	}
+	return err
+}
+
+// readList runs what reads for a list, all of it on one server: on the replica if that is up to date for the actor, else on
+// the primary. If the replica fails meanwhile, it runs again, on the primary.
+func (db *DB) readList(ctx context.Context, by Actor, read func(q *gorm.DB) error) error {
+	if oldest := db.replica.oldest(); oldest != 0 && !db.replica.away.Load() {
+		done, err := db.readReplica(ctx, by, oldest, read)
+		if done {
+			db.replica.lists.Add(1)
+			return err
+		}
+	}
+	db.listsOfPrimary.Add(1)
+	return read(db.read.WithContext(ctx))
+}
+
+// readReplica is readList on the replica. It tells whether the answer is one that counts.
+func (db *DB) readReplica(ctx context.Context, by Actor, oldest int64, read func(q *gorm.DB) error) (done bool, err error) {
+	var noted WritePosition
+	if err := db.read.WithContext(ctx).Where("user_id = ?", by.ID).Limit(1).Find(&noted).Error; err != nil {
+		return true, apierror.FromDatabase(err)
+	}
+	if noted.LSN == "" {
+		return false, db.noteWrite(ctx, by, nil)
+	}
+	near, cancel := context.WithTimeout(ctx, replicaWait)
+	defer cancel()
+	err = db.replica.OnOneConnection(near, func(q *gorm.DB) error {
+		if err := db.replica.check(q, oldest, noted.LSN); err != nil {
+			return err
+		}
+		return read(fastgorm.Pool{DB: q}.WithContext(ctx))
+	})
+	var answer *apierror.Error
+	switch {
+	case err == nil, errors.Is(err, gorm.ErrRecordNotFound), errors.As(err, &answer) && answer.Code != apierror.Unavailable:
+		return true, err
+	case ctx.Err() != nil:
+		return true, apierror.FromDatabase(err)
+	case !errors.Is(err, errBehind) && !errors.Is(err, timing.ErrNoConnection):
+		db.replica.away.Store(true)
+	}
+	return false, err
+}
+
+// noteWrite notes that the actor has changed something, before it is told so. Should it fail, this instance reads nothing
+// from the replica until the next beat; others may do so, but never what is older than replicaLag.
+func (db *DB) noteWrite(ctx context.Context, by Actor, err error) error {
+	if err != nil || db.replica == nil || by.ID == 0 {
+		return err
+	}
+	position := map[string]any{"user_id": by.ID, "lsn": gorm.Expr("pg_current_wal_insert_lsn()")}
+	later := clause.OnConflict{Columns: []clause.Column{{Name: "user_id"}},
+		DoUpdates: clause.Assignments(map[string]any{"lsn": gorm.Expr("greatest(write_positions.lsn, excluded.lsn)")})}
+	if db.write.WithContext(ctx).Model(&WritePosition{}).Clauses(later).Create(position).Error != nil {
+		db.replica.mu.Lock()
+		defer db.replica.mu.Unlock()
+		db.replica.beats = nil
+	}
+	return nil
+}
