@@ -9,7 +9,7 @@
 // standby), promotion (of a standby after the primary was killed), lossy (a standby that lacks the newest writes is promoted),
 // replica (lists are read from a standby that is paused, frozen, killed and promoted),
 // spool (PostgreSQL is frozen while the server stops), restarts (of three instances behind HAProxy and Caddy, under load),
-// instances (eight start at once on one empty database), disk (no space left, and a file that may not be written), and all.
+// instances (eight start at once on one empty database), pooler (two behind PgBouncer in transaction mode), disk (no space left, and a file that may not be written), and all.
 // It knows the product from outside only: its program and its API. What it
 // starts listens on loopback, is stopped by its process id, and lives below one temporary folder.
 package main
@@ -55,6 +55,7 @@ var commands = []command{
 	{"restarts", restarts},
 	{"standby-backup", standbyBackup},
 	{"instances", instances},
+	{"pooler", pooler},
 	{"disk", disk},
 }
 
@@ -82,7 +83,7 @@ func run(ctx context.Context) (err error) {
 		}
 	}
 	if len(wanted) == 0 {
-		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, standby-backup, promotion, lossy, replica, spool, restarts, instances, disk or all")
+		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, standby-backup, promotion, lossy, replica, spool, restarts, instances, pooler, disk or all")
 	}
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
