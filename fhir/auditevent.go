@@ -99,5 +99,8 @@ func byAction(s *searching, at, _, value string) models.Condition {
 	if code == "E" {
 		return models.Not(models.IsOneOf("events.action", others...))
 	}
+	if code != "R" {
+		return models.AllOf(models.IsOneOf("events.action", actions...), models.IsRare)
+	}
 	return models.IsOneOf("events.action", actions...)
 }

@@ -23,14 +23,15 @@ import (
 //
 //	events_at         (at, id)                                    the trail, newest first
 //	events_by_user    (user_id, at, id)                           ?user_id=, newest first
+//	events_by_action  (action, at, id) of neither read nor list   ?action= of what is rare beside them, newest first
 //	events_patient    (patient_id, id)                            a patient's history, ?patient_id=
 //	events_of_object  (object_id, object, id) of no patient       a doctor's history, ?as_of=
 //	events_patients   (patient_ids)                               who was shown a patient in a list, see migrate_search.go
 type Event struct {
-	ID         int64     `json:"id" gorm:"index:events_at,priority:2;index:events_patient,priority:2;index:events_of_object,priority:3;index:events_by_user,priority:3"`
-	At         time.Time `json:"at" gorm:"not null;index:events_at,priority:1;index:events_by_user,priority:2"`
+	ID         int64     `json:"id" gorm:"index:events_at,priority:2;index:events_patient,priority:2;index:events_of_object,priority:3;index:events_by_user,priority:3;index:events_by_action,priority:3"`
+	At         time.Time `json:"at" gorm:"not null;index:events_at,priority:1;index:events_by_user,priority:2;index:events_by_action,priority:2"`
 	UserID     *int64    `json:"-" gorm:"index:events_by_user,priority:1"`
-	Action     string    `json:"action" gorm:"not null"`
+	Action     string    `json:"action" gorm:"not null;index:events_by_action,priority:1,where:action <> 'read' AND action <> 'list'"`
 	Object     string    `json:"object" gorm:"not null;index:events_of_object,priority:2"`
 	ObjectID   *int64    `json:"object_id" gorm:"index:events_of_object,priority:1,where:object_id IS NOT NULL AND object <> 'patient'"` // null for a list
 	PatientID  *int64    `json:"-" gorm:"index:events_patient,priority:1,where:patient_id IS NOT NULL"`                                  // whose data it was about

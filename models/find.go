@@ -128,6 +128,9 @@ func IsMember(doctor int64) Condition {
 	return Condition{of + " AND mappings.doctor_id = ?)", []any{doctor}}
 }
 
+// IsRare is true of events that neither showed one record nor a list, as most do: those have an index of their own.
+var IsRare = Condition{sql: "events.action <> '" + ActionRead + "' AND events.action <> '" + ActionList + "'"}
+
 // IsAbout is true of events that were about a patient, or of a list that showed it.
 func IsAbout(patient int64) Condition {
 	return Condition{"events.patient_id = ? OR " + showedInSQLite, []any{patient, patient}}
