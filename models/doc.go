@@ -18,7 +18,7 @@
 //	bind.go, text.go, etag.go, idempotency.go      what a client may send, and the form of names
 //	search.go                                      what a search looks into, and how it is read
 //	db.go, pooler.go, file.go, found.go, migrate*.go,
-//	cleanup.go                                     the database itself
+//	cleanup.go, backup_note.go                     the database itself
 //
 // Queries are GORM chains, as GORM's guides teach them: db.read for reading, tx within Write for changing. Deleted rows
 // are hidden from them (gorm.DeletedAt). What makes them fast is a GORM plugin, package fastgorm, of which nothing needs

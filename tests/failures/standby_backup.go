@@ -4,6 +4,7 @@ package main
 
 import (
 	"archive/zip"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,9 +62,12 @@ func standbyBackup(ctx context.Context, l *lab) (err error) {
 	run := func(on *instance, args ...string) error {
 		out, err := on.command(args...).CombinedOutput()
 		if err != nil {
-			err = fmt.Errorf("%s: %w: %s", args, err, out)
+			return fmt.Errorf("%s: %w: %s", args, err, out)
 		}
-		return err
+		if noted := !bytes.Contains(out, []byte("not noted")); noted != (on == s) {
+			return fmt.Errorf("%s: the primary notes it, and a standby says that it cannot: %s", args, out)
+		}
+		return nil
 	}
 	busy, standbys, own := filepath.Join(l.dir, "busy.zip"), filepath.Join(l.dir, "standby.zip"), filepath.Join(l.dir, "primary.zip")
 	writing := make(chan error)
