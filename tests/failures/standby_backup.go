@@ -88,7 +88,7 @@ func standbyBackup(ctx context.Context, l *lab) (err error) {
 	if !reflect.DeepEqual(tables, same) || len(tables) == 0 {
 		return fmt.Errorf("the standby's backup has %v, and the primary's %v", tables, same)
 	}
-	fmt.Printf("  two backups of a standby, one under %d writes: as the primary's own\n", w.count())
+	fmt.Printf("  two backups of a standby, one under %d writes: as the primary's own\n", w.stats.writes())
 	return nil
 }
 
