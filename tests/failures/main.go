@@ -6,9 +6,11 @@
 //
 // The commands are crash-sqlite and crash-postgres (kill -9 under eight writers), pgstop (PostgreSQL is stopped, and
 // then frozen, under the same load), standby (the synchronous standby stops, and is promoted), standby-backup (backups of a
-// standby), promotion (of a standby after the primary was killed under 24 clients), lossy (a standby that lacks the newest writes is promoted), spool (PostgreSQL is frozen while the server stops),
+// standby), promotion (of a standby after the primary was killed under 24 clients), patroni (which promotes by itself, with
+// etcd), lossy (a standby that lacks the newest writes is promoted), spool (PostgreSQL is frozen while the server stops),
 // restarts (of three instances behind HAProxy and Caddy, under load), instances (eight start at once on one empty database),
-// disk (no space left, and a file that may not be written), and all.
+// disk (no space left, and a file that may not be written), and all. HAProxy, Caddy, etcd and Patroni are Debian's: where
+// they are not installed, their packages are unpacked for a while.
 // It knows the product from outside only: its program and its API. What it
 // starts listens on loopback, is stopped by its process id, and lives below one temporary folder.
 package main
@@ -34,7 +36,7 @@ type lab struct {
 	rounds   int
 	requests int           // at least, of restarts
 	fails    int           // of lossy
-	patience time.Duration // of promotion
+	patience time.Duration // of promotion and patroni
 	pg       *cluster      // started when first needed
 }
 
@@ -49,6 +51,7 @@ var commands = []command{
 	{"pgstop", pgStop},
 	{"standby", standby},
 	{"promotion", promotion},
+	{"patroni", patroniFailover},
 	{"lossy", lossy},
 	{"spool", spool},
 	{"restarts", restarts},
@@ -82,7 +85,7 @@ func run(ctx context.Context) (err error) {
 		}
 	}
 	if len(wanted) == 0 {
-		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, standby-backup, promotion, lossy, spool, restarts, instances, disk or all")
+		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, standby-backup, promotion, patroni, lossy, spool, restarts, instances, disk or all")
 	}
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
