@@ -70,7 +70,14 @@ func create(ctx context.Context, cfg *config.Config, file string, progress Progr
 	if err := pack(packed, data, m); err != nil {
 		return nil, err
 	}
-	return m, publish(packed)
+	if err := publish(packed); err != nil {
+		return nil, err
+	}
+	if folder, err := os.Open(filepath.Dir(file)); err == nil { // so that the name survives a power loss, where folders can be synced
+		_ = folder.Sync()
+		_ = folder.Close()
+	}
+	return m, nil
 }
 
 // publish gives a finished file its name, under which it appears whole and replaces no other: a link does both. Where

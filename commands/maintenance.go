@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 
@@ -10,6 +11,7 @@ import (
 
 	"healthcare/backup"
 	"healthcare/config"
+	"healthcare/models"
 )
 
 // backup is the subcommand that writes, or checks, a backup.
@@ -32,7 +34,7 @@ func (p Program) backup() *cobra.Command {
 			if force {
 				do = backup.Replace
 			}
-			return p.transfer(cmd, do, cfg, args[0], "Backup made %s: %d rows.\n")
+			return p.transfer(cmd, p.noting(do, false), cfg, args[0], "Backup made %s: %d rows.\n")
 		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "restore FILE into a throw-away database and compare")
@@ -50,7 +52,7 @@ func (p Program) checkBackup(cmd *cobra.Command, file string) error {
 	if cfg.Database.Postgres != "" {
 		p.using(cfg)
 	}
-	return p.transfer(cmd, backup.Check, cfg, file, "The backup of %s restores: %d rows, all as they were.\n")
+	return p.transfer(cmd, p.noting(backup.Check, true), cfg, file, "The backup of %s restores: %d rows, all as they were.\n")
 }
 
 // restore is the subcommand that puts a backup into an empty database.
@@ -82,6 +84,21 @@ func restoreAnew(ctx context.Context, cfg *config.Config, file string, progress 
 }
 
 type transferFunc func(context.Context, *config.Config, string, backup.Progress) (*backup.Manifest, error)
+
+// noting notes in the database what was done, for the metrics. A standby takes no note, and a check may have no database at
+// all: the backup is none the worse.
+func (p Program) noting(do transferFunc, checked bool) transferFunc {
+	return func(ctx context.Context, cfg *config.Config, file string, progress backup.Progress) (*backup.Manifest, error) {
+		m, err := do(ctx, cfg, file, progress)
+		if err != nil {
+			return nil, err
+		}
+		if err := models.NoteBackup(ctx, cfg, m.MadeAt, checked); err != nil {
+			_, _ = fmt.Fprintf(p.Err, "All is well with the backup, but it is not noted in the database, and the metrics do not tell of it: %v\n", err)
+		}
+		return m, nil
+	}
+}
 
 func (p Program) transfer(cmd *cobra.Command, do transferFunc, cfg *config.Config, file, message string) error {
 	m, err := do(cmd.Context(), cfg, file, p.progress(cmd, cmd.Name()))

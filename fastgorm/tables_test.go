@@ -86,6 +86,9 @@ var tables = []table{
 	{"idempotency_keys", "user_id, route, key", "route", "user_id", "created_at", func(n int) any {
 		return &models.IdempotencyKey{UserID: id(n), Route: word(n), Key: fmt.Sprint(n), BodyHash: "b", CreatedAt: at(n)}
 	}},
+	{"backup_notes", "id", "", "id", "made_at", func(n int) any {
+		return &models.BackupNote{MadeAt: at(n), CheckedAt: maybe(n, at(n))}
+	}},
 }
 
 func userRow(n int) any {

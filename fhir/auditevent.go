@@ -97,10 +97,7 @@ func byAction(s *searching, at, _, value string) models.Condition {
 		}
 	}
 	if code == "E" {
-		return models.Not(models.IsOneOf("events.action", others...))
+		return models.Not(models.IsAction(others...))
 	}
-	if code != "R" {
-		return models.AllOf(models.IsOneOf("events.action", actions...), models.IsRare)
-	}
-	return models.IsOneOf("events.action", actions...)
+	return models.IsAction(actions...)
 }

@@ -12,14 +12,15 @@ import (
 
 // state collects what an instance knows of itself, when it is asked.
 type state struct {
-	db       *models.DB
-	unsealed atomic.Int64 // as the database last said
-	asking   chan struct{}
+	db     *models.DB
+	stored atomic.Pointer[models.Stored] // as the database last said; nil before that
+	asking chan struct{}
 
 	poolMax, poolOpen, poolInUse, poolWaits, poolWaited        *prometheus.Desc
 	writes, hashes, hashesQueued                               *prometheus.Desc
 	replicaAway, lists                                         *prometheus.Desc
 	events, eventsAge, eventsUnsealed, sealed, waitedToMigrate *prometheus.Desc
+	backedUp, backupChecked                                    *prometheus.Desc
 }
 
 // askLimit is how long a scrape waits for the database. After that it tells what the database said the last time.
@@ -46,6 +47,9 @@ func newState(db *models.DB) *state {
 		replicaAway:     describe("replica_away", "1 if READ_DATABASE_URL is set, but is out of date or does not answer, so that lists are read from the primary."),
 		lists:           describe("lists_total", "Lists, searches and histories, by the server that they were read from.", "from"),
 		waitedToMigrate: describe("migration_wait_seconds", "How long the start waited for another instance that changed the tables."),
+		backedUp: describe("backup_last_success_timestamp_seconds",
+			"As of when the newest backup is that was made or checked with this database; 0 if there was none."),
+		backupChecked: describe("backup_last_check_timestamp_seconds", "When a backup was last proved to restore; 0 if none was."),
 	}
 }
 
@@ -74,7 +78,7 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 		age = time.Since(now.EventsSince).Seconds()
 	}
 	gauge(s.eventsAge, age)
-	gauge(s.eventsUnsealed, float64(s.countUnsealed()))
+	s.collectStored(gauge)
 	gauge(s.sealed, float64(now.Sealed.UnixMilli())/1000)
 	away := 0.0
 	if now.ReplicaAway {
@@ -86,8 +90,27 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 	gauge(s.waitedToMigrate, now.WaitedToMigrate.Seconds())
 }
 
-// countUnsealed asks the database, and waits for its answer a moment. One question at a time is enough.
-func (s *state) countUnsealed() int64 {
+// collectStored sends what the database says. What it has never said is left out.
+func (s *state) collectStored(gauge func(d *prometheus.Desc, value float64, labels ...string)) {
+	s.ask()
+	stored := s.stored.Load()
+	if stored == nil {
+		return
+	}
+	gauge(s.eventsUnsealed, float64(stored.Unsealed))
+	made, checked := 0.0, 0.0
+	if !stored.Backup.MadeAt.IsZero() {
+		made = float64(stored.Backup.MadeAt.UnixMilli()) / 1000
+	}
+	if at := stored.Backup.CheckedAt; at != nil {
+		checked = float64(at.UnixMilli()) / 1000
+	}
+	gauge(s.backedUp, made)
+	gauge(s.backupChecked, checked)
+}
+
+// ask asks the database, and waits for its answer a moment. One question at a time is enough.
+func (s *state) ask() {
 	answered := make(chan struct{})
 	select {
 	case s.asking <- struct{}{}:
@@ -95,8 +118,8 @@ func (s *state) countUnsealed() int64 {
 			defer func() { <-s.asking; close(answered) }()
 			ctx, cancel := context.WithTimeout(context.Background(), askLimit)
 			defer cancel()
-			if n, err := s.db.Unsealed(ctx); err == nil {
-				s.unsealed.Store(n)
+			if stored, err := s.db.Stored(ctx); err == nil {
+				s.stored.Store(&stored)
 			}
 		}()
 		select {
@@ -105,5 +128,4 @@ func (s *state) countUnsealed() int64 {
 		}
 	default:
 	}
-	return s.unsealed.Load()
 }

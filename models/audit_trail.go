@@ -116,14 +116,13 @@ func auditScopes(dialect string, values url.Values) ([]scope, error) {
 	return scopes, errs.Err()
 }
 
-// actionFilter tells the database that an index is enough which leaves out what most events are. It cannot see that from the
-// value of a parameter.
+// actionFilter tells the database that the index of what is rare is enough, see IsAction.
 func actionFilter(action string) scope {
 	switch action {
 	case "", ActionRead, ActionList:
 		return everything
 	}
-	return IsRare.scope
+	return isRare.scope
 }
 
 // patientFilter lets the events through that were about a patient, or of a list that showed it.

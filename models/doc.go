@@ -18,7 +18,8 @@
 //	bind.go, text.go, etag.go, idempotency.go      what a client may send, and the form of names
 //	search.go                                      what a search looks into, and how it is read
 //	db.go, postgres.go, pooler.go, file.go, found.go,
-//	migrate*.go, cleanup.go, replication.go        the database itself
+//	migrate*.go, cleanup.go, replication.go,
+//	backup_note.go                                 the database itself
 //	replica.go, replica_beats.go                   a standby that lists are read from
 //
 // Queries are GORM chains, as GORM's guides teach them: db.read for reading, tx within Write for changing. Deleted rows

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -128,8 +129,18 @@ func IsMember(doctor int64) Condition {
 	return Condition{of + " AND mappings.doctor_id = ?)", []any{doctor}}
 }
 
-// IsRare is true of events that neither showed one record nor a list, as most do: those have an index of their own.
-var IsRare = Condition{sql: "events.action <> '" + ActionRead + "' AND events.action <> '" + ActionList + "'"}
+// isRare is true of events that neither showed one record nor a list, as most do: those have an index of their own.
+var isRare = Condition{sql: "events.action <> '" + ActionRead + "' AND events.action <> '" + ActionList + "'"}
+
+// IsAction is true of the events of some actions, which are words of this program. The text holds them, because a database
+// cannot tell from the value of a parameter that the index of what is rare is enough.
+func IsAction(actions ...string) Condition {
+	in := Condition{sql: "events.action IN ('" + strings.Join(actions, "', '") + "')"}
+	if slices.Contains(actions, ActionRead) || slices.Contains(actions, ActionList) {
+		return in
+	}
+	return AllOf(in, isRare)
+}
 
 // IsAbout is true of events that were about a patient, or of a list that showed it.
 func IsAbout(patient int64) Condition {

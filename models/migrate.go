@@ -25,7 +25,7 @@ const migrationLock = 0x636c696e6963 // "clinic"
 var Tables = []any{
 	&User{}, &Session{}, &RefreshToken{}, &LoginFailure{}, &Invitation{},
 	&Patient{}, &PatientIdentifier{}, &Doctor{}, &Mapping{}, &MovedRow{}, &Import{}, &ImportRow{}, &ImportedRow{},
-	&Event{}, &Seal{}, &Archive{}, &AuditProof{}, &IdempotencyKey{},
+	&Event{}, &Seal{}, &Archive{}, &AuditProof{}, &IdempotencyKey{}, &BackupNote{},
 }
 
 // replaced are indexes of earlier versions that others do the work of now.

@@ -50,12 +50,21 @@ func (db *DB) State() State {
 	return s
 }
 
-// countUnsealed is how far Unsealed counts: more is as bad, and would take long to count.
+// countUnsealed is how far Stored counts: more is as bad, and would take long to count.
 const countUnsealed = 100_000
 
-// Unsealed is how many events of the audit trail are stored and not sealed yet; beyond countUnsealed it stops to count.
-func (db *DB) Unsealed(ctx context.Context) (n int64, err error) {
+// Stored is what the database says of how the clinic is.
+type Stored struct {
+	Unsealed int64      // events of the audit trail that are stored and not sealed yet; beyond countUnsealed it stops to count
+	Backup   BackupNote // zero if there was none
+}
+
+// Stored asks the database how the clinic is.
+func (db *DB) Stored(ctx context.Context) (s Stored, err error) {
 	err = db.probe.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM events WHERE id >"+
-		" (SELECT coalesce(max(last_id), 0) FROM seals WHERE id = (SELECT max(id) FROM seals)) LIMIT $1) AS unsealed", countUnsealed).Scan(&n)
-	return n, err
+		" (SELECT coalesce(max(last_id), 0) FROM seals WHERE id = (SELECT max(id) FROM seals)) LIMIT $1) AS unsealed", countUnsealed).Scan(&s.Unsealed)
+	if err == nil {
+		s.Backup, err = db.lastBackup(ctx)
+	}
+	return s, err
 }

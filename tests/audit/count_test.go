@@ -66,7 +66,7 @@ func TestTheAuditTrailOfAnAccountIsReadFromAnIndex(t *testing.T) {
 	}
 	rare := "SELECT events.address FROM events LEFT JOIN users ON users.id = events.user_id" +
 		" WHERE (events.action <> 'read' AND events.action <> 'list') AND (events.action = 'export') ORDER BY events.at DESC, events.id DESC LIMIT 20"
-	plan := strings.Join(api.Rows("EXPLAIN QUERY PLAN " + rare), "\n")
+	plan := strings.Join(api.Rows("EXPLAIN QUERY PLAN "+rare), "\n")
 	require.Contains(t, plan, "events_by_action")
 	kit.Absent(t, plan, "SCAN events", "TEMP B-TREE")
 }

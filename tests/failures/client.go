@@ -29,6 +29,7 @@ type stats struct {
 	replayed     int // of those, by an earlier try's answer
 	unanswered   int // requests whose connection broke
 	unavailable  int // requests that were answered with 503
+	succeeded    int // requests that were answered with success
 	lists        int // of patients, that were shown
 	slowest      time.Duration
 }
@@ -40,6 +41,27 @@ func (s *stats) String() string {
 		s.acknowledged, s.replayed, s.unanswered, s.unavailable, s.slowest.Seconds())
 }
 
+// failures is how many requests were not answered with success.
+func (s *stats) failures() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unavailable + s.unanswered
+}
+
+// successes is how many were.
+func (s *stats) successes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.succeeded
+}
+
+// writes is how many were acknowledged.
+func (s *stats) writes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.acknowledged
+}
+
 type object = map[string]any
 
 // answer is what came back; status 0 is no answer at all.
@@ -47,6 +69,7 @@ type answer struct {
 	status   int
 	body     object
 	raw      string
+	id       string // of the request
 	replayed bool
 }
 
@@ -100,7 +123,10 @@ func (c *client) call(ctx context.Context, method, path string, body any, key st
 		c.stats.unanswered++
 		return answer{}, nil
 	}
-	a := answer{status: res.StatusCode, raw: string(raw), replayed: res.Header.Get("Idempotent-Replayed") == "true"}
+	if res.StatusCode < 300 {
+		c.stats.succeeded++
+	}
+	a := answer{status: res.StatusCode, raw: string(raw), id: res.Header.Get("X-Request-ID"), replayed: res.Header.Get("Idempotent-Replayed") == "true"}
 	if len(raw) > 0 {
 		if err := json.Unmarshal(raw, &a.body); err != nil {
 			return a, fmt.Errorf("%s %s: not JSON: %s", method, path, a)

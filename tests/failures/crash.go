@@ -37,7 +37,7 @@ func crash(ctx context.Context, l *lab, database string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.kill()) }()
-	load, err := newLoad(ctx, s)
+	load, err := newLoad(ctx, s, parallelWriters)
 	if err != nil {
 		return err
 	}

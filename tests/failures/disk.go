@@ -43,7 +43,7 @@ func fullDisk(ctx context.Context, l *lab, dir string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.kill()) }()
-	load, err := newLoad(ctx, s)
+	load, err := newLoad(ctx, s, parallelWriters)
 	if err != nil {
 		return err
 	}

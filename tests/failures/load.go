@@ -9,7 +9,7 @@ import (
 	"net/http"
 )
 
-// load is eight writers on one server, and the staff account that looks at what they did.
+// load is writers on one server, and the staff account that looks at what they did.
 type load struct {
 	server  *instance
 	staff   *client
@@ -22,13 +22,13 @@ type load struct {
 
 const parallelWriters = 8
 
-func newLoad(ctx context.Context, s *instance) (*load, error) {
+func newLoad(ctx context.Context, s *instance, writers int) (*load, error) {
 	l := &load{server: s, stats: &stats{}}
 	var err error
 	if l.staff, err = newClient(ctx, s, "staff", l.stats); err != nil {
 		return nil, err
 	}
-	for i := range parallelWriters {
+	for i := range writers {
 		w := &writer{name: fmt.Sprint("writer", i)}
 		if w.client, err = newClient(ctx, s, w.name, l.stats); err != nil {
 			return nil, err
@@ -80,19 +80,25 @@ func (l *load) pause(ctx context.Context) error {
 
 // audited counts the writes of one kind that the audit trail tells of; tries that failed are in it as well.
 func (l *load) audited(ctx context.Context, action string) (n int, err error) {
-	for page, pages := 1, 1; page <= pages; page++ {
+	err = l.eachEvent(ctx, action, func(object) { n++ })
+	return n, err
+}
+
+// eachEvent reads the events of what was done.
+func (l *load) eachEvent(ctx context.Context, action string, use func(event object)) error {
+	for page, more := 1, true; more; page++ {
 		a, err := l.staff.get(ctx, fmt.Sprintf("/api/audit/?page_size=100&action=%s&page=%d", action, page), http.StatusOK)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		pages = (a.number("count") + 99) / 100
+		more = a.body["next"] != nil
 		for _, e := range a.results() {
 			if e["outcome"] == "ok" {
-				n++
+				use(e)
 			}
 		}
 	}
-	return n, nil
+	return nil
 }
 
 // patients is how many patients were created.

@@ -2,14 +2,16 @@
 
 // Command failures breaks things under a running server, and proves that nothing acknowledged is lost:
 //
-//	go run -tags programs ./tests/failures [-program FILE] [-rounds 10] COMMAND...
+//	go run -tags programs ./tests/failures [-program FILE] [-rounds 10] [-patience 5s] COMMAND...
 //
 // The commands are crash-sqlite and crash-postgres (kill -9 under eight writers), pgstop (PostgreSQL is stopped, and
 // then frozen, under the same load), standby (the synchronous standby stops, and is promoted), standby-backup (backups of a
-// standby), promotion (of a standby after the primary was killed), lossy (a standby that lacks the newest writes is promoted),
-// replica (lists are read from a standby that is paused, frozen, killed and promoted),
-// spool (PostgreSQL is frozen while the server stops), restarts (of three instances behind HAProxy and Caddy, under load),
-// instances (eight start at once on one empty database), pooler (two behind PgBouncer in transaction mode), disk (no space left, and a file that may not be written), and all.
+// standby), promotion (of a standby after the primary was killed under 24 clients), patroni (which promotes by itself, with
+// etcd), lossy (a standby that lacks the newest writes is promoted), replica (lists are read from a standby that is paused,
+// frozen, killed and promoted), spool (PostgreSQL is frozen while the server stops), restarts (of three instances behind
+// HAProxy and Caddy, under load), instances (eight start at once on one empty database), pooler (two behind PgBouncer in
+// transaction mode), disk (no space left, and a file that may not be written), and all. HAProxy, Caddy, PgBouncer, etcd and
+// Patroni are Debian's: where they are not installed, their packages are unpacked for a while.
 // It knows the product from outside only: its program and its API. What it
 // starts listens on loopback, is stopped by its process id, and lives below one temporary folder.
 package main
@@ -33,9 +35,10 @@ type lab struct {
 	dir      string // for temporary files
 	program  string // the product
 	rounds   int
-	requests int      // at least, of restarts
-	fails    int      // of lossy
-	pg       *cluster // started when first needed
+	requests int           // at least, of restarts
+	fails    int           // of lossy
+	patience time.Duration // of promotion and patroni
+	pg       *cluster      // started when first needed
 }
 
 type command struct {
@@ -49,6 +52,7 @@ var commands = []command{
 	{"pgstop", pgStop},
 	{"standby", standby},
 	{"promotion", promotion},
+	{"patroni", patroniFailover},
 	{"lossy", lossy},
 	{"replica", replica},
 	{"spool", spool},
@@ -73,6 +77,7 @@ func run(ctx context.Context) (err error) {
 	rounds := flag.Int("rounds", 10, "how often each crash command kills the server")
 	requests := flag.Int("requests", 0, "how many requests restarts makes behind each proxy, at least")
 	fails := flag.Int("fails", 2, "how often lossy fails over")
+	patience := flag.Duration("patience", 0, "how much later than promised writes may be back after a fail-over, and answers may come: for a busy machine")
 	limit := flag.Duration("limit", 8*time.Minute, "for everything")
 	flag.Parse()
 	wanted := flag.Args()
@@ -83,11 +88,11 @@ func run(ctx context.Context) (err error) {
 		}
 	}
 	if len(wanted) == 0 {
-		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, standby-backup, promotion, lossy, replica, spool, restarts, instances, pooler, disk or all")
+		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, standby-backup, promotion, patroni, lossy, replica, spool, restarts, instances, pooler, disk or all")
 	}
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
-	l := &lab{program: *program, rounds: *rounds, requests: *requests, fails: *fails}
+	l := &lab{program: *program, rounds: *rounds, requests: *requests, fails: *fails, patience: *patience}
 	if l.dir, err = os.MkdirTemp("", "clinic-failures-"); err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func pgStop(ctx context.Context, l *lab) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.kill()) }()
-	load, err := newLoad(ctx, s)
+	load, err := newLoad(ctx, s, parallelWriters)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -45,7 +46,7 @@ func pooler(ctx context.Context, l *lab) (err error) {
 	if err != nil {
 		return err
 	}
-	load, err := newLoad(ctx, servers[0])
+	load, err := newLoad(ctx, servers[0], parallelWriters)
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func pooler(ctx context.Context, l *lab) (err error) {
 
 // startPgBouncer runs PgBouncer in front of a cluster until stop. The address is that of the database pooler.
 func startPgBouncer(ctx context.Context, l *lab, pg *cluster) (address string, stop func() error, err error) {
-	program, libraries, err := proxy{name: "pgbouncer", packages: []string{"pgbouncer", "libc-ares2"}}.installed(ctx, l)
+	program, root, err := l.installed(ctx, "pgbouncer", "pgbouncer", "libc-ares2")
 	if err != nil {
 		return "", nil, err
 	}
@@ -89,7 +90,8 @@ func startPgBouncer(ctx context.Context, l *lab, pg *cluster) (address string, s
 	}
 	said := &log{}
 	cmd := exec.Command(program, args...) //nolint:gosec // Debian's
-	cmd.Env = []string{"LD_LIBRARY_PATH=" + libraries}
+	libraries, _ := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-gnu"))
+	cmd.Env = []string{"LD_LIBRARY_PATH=" + strings.Join(libraries, ":")}
 	cmd.Stdout, cmd.Stderr = said, said
 	if err := cmd.Start(); err != nil {
 		return "", nil, err

@@ -40,32 +40,32 @@ var proxies = []proxy{
 	},
 }
 
-// installed is the proxy's program: the machine's, or one that is unpacked from Debian's packages into a folder of ours, so
-// that no service is started. The second value is the folder of its libraries.
-func (p proxy) installed(ctx context.Context, l *lab) (program, libraries string, err error) {
-	if path, err := exec.LookPath(p.name); err == nil {
-		return path, "", nil
+// installed is a program: the machine's, or one that is unpacked from Debian's packages into a folder of ours, so that no
+// service is started. The second value is that folder, or "/".
+func (l *lab) installed(ctx context.Context, name string, packages ...string) (program, root string, err error) {
+	if path, err := exec.LookPath(name); err == nil {
+		return path, "/", nil
 	}
-	dir := filepath.Join(l.dir, p.name+"-packages")
+	dir := filepath.Join(l.dir, name+"-packages")
 	if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // apt's own user must read it
 		return "", "", err
 	}
 	script := `set -e; cd "$0"; apt-get download -qq "$@" 2>err || { apt-get update -qq && apt-get download -qq "$@"; }; for p in *.deb; do dpkg -x "$p" root; done`
-	cmd := exec.CommandContext(ctx, "sh", append([]string{"-c", script, dir}, p.packages...)...) //nolint:gosec // our own words
+	cmd := exec.CommandContext(ctx, "sh", append([]string{"-c", script, dir}, packages...)...) //nolint:gosec // our own words
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", "", fmt.Errorf("%s is not installed, and cannot be: %w: %s", p.name, err, out)
+		return "", "", fmt.Errorf("%s is not installed, and cannot be: %w: %s", name, err, out)
 	}
-	found, _ := filepath.Glob(filepath.Join(dir, "root/usr/*bin", p.name))
-	folders, _ := filepath.Glob(filepath.Join(dir, "root/usr/lib/*-linux-gnu"))
+	root = filepath.Join(dir, "root")
+	found, _ := filepath.Glob(filepath.Join(root, "usr/*bin", name))
 	if len(found) != 1 {
-		return "", "", fmt.Errorf("%s is not in its package", p.name)
+		return "", "", fmt.Errorf("%s is not in its package", name)
 	}
-	return found[0], strings.Join(folders, ":"), nil
+	return found[0], root, nil
 }
 
 // start runs the proxy in front of instances until stop, and gives its address.
 func (p proxy) start(ctx context.Context, l *lab, behind []*instance) (url string, stop func() error, err error) {
-	program, libraries, err := p.installed(ctx, l)
+	program, root, err := l.installed(ctx, p.name, p.packages...)
 	if err != nil {
 		return "", nil, err
 	}
@@ -91,9 +91,10 @@ func (p proxy) start(ctx context.Context, l *lab, behind []*instance) (url strin
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return "", nil, err
 	}
+	libraries, _ := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-gnu"))
 	said := &log{}
 	cmd := exec.Command(program, append(p.args, file)...) //nolint:gosec // Debian's
-	cmd.Env = []string{"HOME=" + l.dir, "LD_LIBRARY_PATH=" + libraries}
+	cmd.Env = []string{"HOME=" + l.dir, "LD_LIBRARY_PATH=" + strings.Join(libraries, ":")}
 	cmd.Dir, cmd.Stdout, cmd.Stderr = l.dir, said, said
 	if err := cmd.Start(); err != nil {
 		return "", nil, err

@@ -41,7 +41,7 @@ func standby(ctx context.Context, l *lab) (err error) {
 	if err := w.write(ctx, 2*time.Second); err != nil {
 		return err
 	}
-	before := w.count()
+	before := w.stats.writes()
 	if before == 0 {
 		return errors.New("nothing was stored while all was well")
 	}
@@ -51,7 +51,7 @@ func standby(ctx context.Context, l *lab) (err error) {
 	if err := w.write(ctx, 10*time.Second); err != nil {
 		return err
 	}
-	if n := w.count() - before; n > 0 || w.stats.unavailable == 0 {
+	if n := w.stats.writes() - before; n > 0 || w.stats.unavailable == 0 {
 		return fmt.Errorf("without the standby, %d writes were acknowledged, and %d answered with 503", n, w.stats.unavailable)
 	}
 	fmt.Printf("  without the standby: %s\n", w.stats)
@@ -66,7 +66,7 @@ func standby(ctx context.Context, l *lab) (err error) {
 		return err
 	}
 	began := time.Now()
-	for n := w.count(); w.count() == n; {
+	for n := w.stats.writes(); w.stats.writes() == n; {
 		if time.Since(began) > 15*time.Second {
 			return errors.New("nothing is stored again after the old primary has stopped")
 		}
@@ -92,12 +92,6 @@ type acknowledged struct {
 func newAcknowledged(ctx context.Context, s *instance) (*acknowledged, error) {
 	c, err := newClient(ctx, s, "writer", &stats{})
 	return &acknowledged{client: c, names: map[int]string{}}, err
-}
-
-func (w *acknowledged) count() int {
-	w.stats.mu.Lock()
-	defer w.stats.mu.Unlock()
-	return w.stats.acknowledged
 }
 
 // write has eight writers create patients and rename their own until the time is over. What was not acknowledged is sent

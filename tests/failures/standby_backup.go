@@ -4,6 +4,7 @@ package main
 
 import (
 	"archive/zip"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,9 +62,12 @@ func standbyBackup(ctx context.Context, l *lab) (err error) {
 	run := func(on *instance, args ...string) error {
 		out, err := on.command(args...).CombinedOutput()
 		if err != nil {
-			err = fmt.Errorf("%s: %w: %s", args, err, out)
+			return fmt.Errorf("%s: %w: %s", args, err, out)
 		}
-		return err
+		if noted := !bytes.Contains(out, []byte("not noted")); noted != (on == s) {
+			return fmt.Errorf("%s: the primary notes it, and a standby says that it cannot: %s", args, out)
+		}
+		return nil
 	}
 	busy, standbys, own := filepath.Join(l.dir, "busy.zip"), filepath.Join(l.dir, "standby.zip"), filepath.Join(l.dir, "primary.zip")
 	writing := make(chan error)
@@ -84,7 +88,7 @@ func standbyBackup(ctx context.Context, l *lab) (err error) {
 	if !reflect.DeepEqual(tables, same) || len(tables) == 0 {
 		return fmt.Errorf("the standby's backup has %v, and the primary's %v", tables, same)
 	}
-	fmt.Printf("  two backups of a standby, one under %d writes: as the primary's own\n", w.count())
+	fmt.Printf("  two backups of a standby, one under %d writes: as the primary's own\n", w.stats.writes())
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,6 +21,10 @@ type writer struct {
 	doctors []int
 	all     []*patient
 	steps   int
+
+	pace    time.Duration // from one request to the next; 0 is none, and no reads
+	reads   []string      // the ids of those that were shown
+	written atomic.Int64  // when a write was last acknowledged, in nanoseconds
 }
 
 // patient is what the server must hold of one patient.
@@ -55,6 +60,9 @@ func (w *writer) prepare(ctx context.Context) error {
 func (w *writer) insist(ctx context.Context, method, path string, body any, key string, wanted ...int) (answer, bool, error) {
 	for tries := 1; ; tries++ {
 		a, err := w.call(ctx, method, path, body, key)
+		if err == nil && a.status < 300 && a.status > 0 && method != http.MethodGet {
+			w.written.Store(time.Now().UnixNano())
+		}
 		if err != nil || slices.Contains(wanted, a.status) {
 			return a, tries > 1, err
 		}
@@ -75,6 +83,7 @@ func (w *writer) insist(ctx context.Context, method, path string, body any, key 
 // work goes on until stop is closed.
 func (w *writer) work(ctx context.Context, stop <-chan struct{}) error {
 	for {
+		next := time.After(w.pace)
 		select {
 		case <-stop:
 			return nil
@@ -83,6 +92,7 @@ func (w *writer) work(ctx context.Context, stop <-chan struct{}) error {
 		if err := w.step(ctx); err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
+		<-next
 	}
 }
 
@@ -93,6 +103,9 @@ func (w *writer) step(ctx context.Context) error {
 		return w.create(ctx)
 	}
 	p := live[rand.IntN(len(live))]
+	if w.pace > 0 && w.steps%2 == 0 {
+		return w.read(ctx, p)
+	}
 	p.changed = true
 	switch n := rand.IntN(20); {
 	case n == 0:

@@ -34,6 +34,7 @@ func deployed(t *testing.T, elements ...string) string {
 func TestTheDashboardAndTheAlertsNameMetricsThatExist(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		api.Nobody().Get("/readyz").Expect(http.StatusOK)
+		saysOfBackups(api) // by which the database has answered
 		_, scraped := api.Scrape()
 		exist := map[string]bool{}
 		for _, m := range regexp.MustCompile(`(?m)^# TYPE (\S+) `).FindAllStringSubmatch(scraped, -1) {
