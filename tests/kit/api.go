@@ -48,9 +48,10 @@ func OnBoth(t *testing.T, test func(t *testing.T, api *API), options ...func(*co
 			for _, o := range options {
 				o(cfg)
 			}
+			later := cfg.Migrated
 			cfg.Migrated = true
 			api := Start(t, cfg)
-			cfg.Migrated = !MigrateAgain
+			cfg.Migrated = later
 			test(t, api)
 		})
 	}

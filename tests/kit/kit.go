@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,11 +30,7 @@ var Server *Postgres
 // RunID is a word of this process alone. What is made on a shared server has it in its name.
 var RunID = strings.ToLower(rand.Text()[:8])
 
-// MigrateAgain is set by a package whose tests are about migrations. In all others, nobody migrates the copies of a database
-// that has just been migrated.
-var MigrateAgain = false
-
-// migrated are the addresses of such copies.
+// migrated are the addresses of copies of a database that has just been migrated: nobody migrates them.
 var migrated sync.Map
 
 // WaitLimit is how long a test waits for what must happen soon.
@@ -50,6 +47,7 @@ var (
 func Main(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	debug.SetGCPercent(300) // as the program does, see main.go
 	if _, err := Description(); err != nil {
 		fmt.Printf("docs/openapi.yaml cannot be read: %.500s\n", err)
 		return 1
@@ -147,11 +145,13 @@ func BaseConfig(database string) *config.Config {
 	if RaceDetector {
 		cfg.RequestTimeout = time.Minute // the tests of time limits set their own
 	}
-	_, isCopy := migrated.Load(database)
-	cfg.Migrated = isCopy && !MigrateAgain
+	_, cfg.Migrated = migrated.Load(database)
 	cfg.StockGORM = os.Getenv("STOCK_GORM") != "" // which runs all tests without the plugin
 	return cfg
 }
+
+// MigrateAgain is an option, of tests of what migrates: whoever opens the database after its first instance migrates it.
+func MigrateAgain(cfg *config.Config) { cfg.Migrated = false }
 
 // Fresh makes the address of a fresh database, for each kind of database.
 var Fresh = map[string]func(testing.TB) string{"sqlite": FreshSQLite, "postgres": FreshPostgres}

@@ -199,7 +199,7 @@ func (pg *Postgres) direct(address string) string {
 func (pg *Postgres) create(name, template string) error {
 	statement := "CREATE DATABASE " + name
 	if template != "" {
-		statement += " TEMPLATE " + template + " STRATEGY file_copy"
+		statement += " TEMPLATE " + template
 	}
 	_, err := pg.Admin.Exec(statement)
 	return err

@@ -113,7 +113,7 @@ func TestABackupMadeUnderLoadRestoresWhatItTells(t *testing.T) {
 		})
 		_, err = backup.Restore(t.Context(), target, file, silent)
 		require.ErrorContains(t, err, "not empty")
-	})
+	}, kit.MigrateAgain)
 }
 
 func TestABackupNeverReplacesAFileNorARestoreADatabase(t *testing.T) {
@@ -139,7 +139,7 @@ func TestABackupNeverReplacesAFileNorARestoreADatabase(t *testing.T) {
 		}
 		ana.Get(kit.Path("patients", p)).Expect(http.StatusOK)
 		assert.Equal(t, 2, api.Count("SELECT count(*) FROM patients"))
-	})
+	}, kit.MigrateAgain)
 }
 
 func TestADamagedBackupIsRefused(t *testing.T) {
@@ -180,7 +180,7 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 		}
 		_, err = backup.Check(t.Context(), api.Config, filepath.Join(dir, "missing.zip"), silent)
 		require.Error(t, err)
-	})
+	}, kit.MigrateAgain)
 }
 
 // leftIn is what a database holds that was empty, and what is beside its file.

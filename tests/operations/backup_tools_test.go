@@ -23,7 +23,7 @@ func TestABackupOfSQLiteIsForBothAndOneOfPostgreSQLIsToldInWords(t *testing.T) {
 	files := map[string]string{}
 	apis := map[string]*kit.API{}
 	for kind, fresh := range kit.Fresh {
-		apis[kind] = kit.Start(t, kit.BaseConfig(fresh(t)))
+		apis[kind] = kit.Start(t, migrating(fresh(t)))
 		files[kind] = filepath.Join(t.TempDir(), "backup.zip")
 		backUp(apis[kind], files[kind])
 	}
@@ -63,7 +63,7 @@ func TestMissingToolsAreToldInWords(t *testing.T) {
 		require.NoError(t, err, "%s", out)
 		return
 	}
-	api := kit.Start(t, kit.BaseConfig(kit.FreshPostgres(t)))
+	api := kit.Start(t, migrating(kit.FreshPostgres(t)))
 	_, err := backup.Create(t.Context(), api.Config, filepath.Join(t.TempDir(), "backup.zip"), silent)
 	require.ErrorContains(t, err, "pg_dump is not installed")
 	require.ErrorContains(t, err, "postgresql-client")
@@ -82,7 +82,7 @@ func spyOn(t *testing.T, tool, script string) (dir string) {
 func TestTheToolsGetThePasswordThroughTheirEnvironment(t *testing.T) {
 	kit.NeedPostgres(t)
 	dir := spyOn(t, "pg_dump", "echo \"$@\" > $DIR/args\necho \"$PGPASSWORD\" > $DIR/password\necho 'out of order' >&2\nexit 3\n")
-	cfg := kit.BaseConfig(kit.FreshPostgres(t))
+	cfg := migrating(kit.FreshPostgres(t))
 	u, err := url.Parse(cfg.Database.Postgres)
 	require.NoError(t, err)
 	if _, has := u.User.Password(); has {
@@ -125,7 +125,7 @@ func TestTheToolsGetThePasswordThroughTheirEnvironment(t *testing.T) {
 // DATABASE_URL is read by pgx; the tools read theirs with libpq, which knows other parameters.
 func TestABackupUnderstandsEveryDatabaseURLThatTheServerDoes(t *testing.T) {
 	t.Parallel()
-	api := kit.Start(t, kit.BaseConfig(kit.FreshPostgres(t)))
+	api := kit.Start(t, migrating(kit.FreshPostgres(t)))
 	api.User("ana").Patient("Petra")
 	u, err := url.Parse(api.Config.Database.Postgres)
 	require.NoError(t, err)
@@ -169,7 +169,7 @@ func TestABackupUnderstandsEveryDatabaseURLThatTheServerDoes(t *testing.T) {
 // pg_restore's script ends early when it is killed or meets damage, and hangs when its disk does.
 func TestADumpThatEndsHalfWayLeavesNothing(t *testing.T) {
 	kit.NeedPostgres(t)
-	api := kit.Start(t, kit.BaseConfig(kit.FreshPostgres(t)))
+	api := kit.Start(t, migrating(kit.FreshPostgres(t)))
 	api.User("ana")
 	file := filepath.Join(t.TempDir(), "backup.zip")
 	backUp(api, file)

@@ -4,10 +4,15 @@ package operations
 import (
 	"testing"
 
+	"healthcare/config"
 	"healthcare/tests/kit"
 )
 
-func TestMain(m *testing.M) {
-	kit.MigrateAgain = true
-	kit.Main(m)
+func TestMain(m *testing.M) { kit.Main(m) }
+
+// migrating is the configuration of a database that every start migrates.
+func migrating(database string) *config.Config {
+	cfg := kit.BaseConfig(database)
+	kit.MigrateAgain(cfg)
+	return cfg
 }

@@ -26,7 +26,7 @@ func TestABackupIsMadeCheckedAndRestoredFromTheCommandLine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			full, empty := databases(t)
-			api := kit.Start(t, kit.BaseConfig(full))
+			api := kit.Start(t, migrating(full))
 			ana := api.User("ana")
 			ana.Post("/api/patients/", kit.Object{"name": "Petra"}).Expect(http.StatusCreated)
 			ana.Get("/api/patients/").Expect(http.StatusOK)
@@ -76,7 +76,7 @@ func TestABrokenAuditTrailIsNamedOnTheCommandLine(t *testing.T) {
 		code, says = api.RunCommand("", "audit", "verify")
 		assert.Equal(t, 1, code)
 		assert.Regexp(t, `^Using .*\nhealthcare: THE AUDIT TRAIL IS BROKEN: event 1 was changed\n$`, says)
-	})
+	}, kit.MigrateAgain)
 }
 
 func TestACommandTellsAWrongConfiguration(t *testing.T) {

@@ -87,7 +87,7 @@ func onBothAlone(t *testing.T, test func(t *testing.T, api *kit.API)) {
 		t.Run(name, func(t *testing.T) {
 			now := models.Tables
 			t.Cleanup(func() { models.Tables = now })
-			test(t, kit.Start(t, kit.BaseConfig(fresh(t))))
+			test(t, kit.Start(t, migrating(fresh(t))))
 		})
 	}
 }
@@ -172,7 +172,7 @@ func TestAFieldThatRowsCannotDoWithoutStopsTheStartWithASentence(t *testing.T) {
 		}
 		// Where there are no rows, all of them can be added.
 		models.Tables = now
-		empty := kit.Start(t, kit.BaseConfig(kit.Fresh[map[bool]string{true: "postgres", false: "sqlite"}[api.IsPostgres()]](t)))
+		empty := kit.Start(t, migrating(kit.Fresh[map[bool]string{true: "postgres", false: "sqlite"}[api.IsPostgres()]](t)))
 		laterVersion(&patientWithTime{})
 		kit.Start(t, empty.Config)
 		assert.Equal(t, 0, empty.Count("SELECT count(since) FROM patients"))

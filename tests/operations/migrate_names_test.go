@@ -51,7 +51,7 @@ func TestKeysOfNamesAreBroughtUpToDate(t *testing.T) {
 		_, log = started(api)
 		kit.Absent(t, log, "old key")
 		assert.Equal(t, before, api.Contents())
-	})
+	}, kit.MigrateAgain)
 }
 
 func TestLicenceNumbersOfAnEarlierVersionGetTheirKeys(t *testing.T) {
@@ -85,5 +85,5 @@ func TestLicenceNumbersOfAnEarlierVersionGetTheirKeys(t *testing.T) {
 		kit.Absent(t, log, "key of its own")
 		assert.Equal(t, []string{"1 none", "2 d-1", "3 c-1042", "4 g-1", "5 none", "6 c-1042"}, api.Rows(keys))
 		assert.Equal(t, schema, schemaOf(api))
-	})
+	}, kit.MigrateAgain)
 }

@@ -55,7 +55,7 @@ func TestAnotherStartChangesNeitherTablesNorData(t *testing.T) {
 		api.Exec("DROP INDEX mappings_doctor")
 		api.Exec("CREATE INDEX mappings_doctor ON mappings (doctor_id) WHERE deleted_at IS NULL")
 		assert.NotEqual(t, schema, schemaOf(api))
-	})
+	}, kit.MigrateAgain)
 }
 
 func TestADroppedIndexComesBackAtTheNextStart(t *testing.T) {
@@ -64,7 +64,7 @@ func TestADroppedIndexComesBackAtTheNextStart(t *testing.T) {
 		kit.Absent(t, schemaOf(api), "mappings_pair")
 		kit.Start(t, api.Config)
 		assert.Contains(t, schemaOf(api), "mappings_pair")
-	})
+	}, kit.MigrateAgain)
 }
 
 func TestAnIndexOfAnEarlierVersionGoesAtTheNextStart(t *testing.T) {
@@ -72,7 +72,7 @@ func TestAnIndexOfAnEarlierVersionGoesAtTheNextStart(t *testing.T) {
 		api.Exec("CREATE INDEX patients_owner_created ON patients (created_by, created_at, id) WHERE deleted_at IS NULL")
 		kit.Start(t, api.Config)
 		kit.Absent(t, schemaOf(api), "patients_owner_created")
-	})
+	}, kit.MigrateAgain)
 }
 
 func TestTheListsHaveTheirIndexes(t *testing.T) {
@@ -85,7 +85,7 @@ func TestTheListsHaveTheirIndexes(t *testing.T) {
 		} {
 			assert.Contains(t, schema, index)
 		}
-	})
+	}, kit.MigrateAgain)
 }
 
 func TestTheDatabaseItselfRefusesWhatBreaksTheRules(t *testing.T) {
@@ -123,7 +123,7 @@ func TestTheDatabaseItselfRefusesWhatBreaksTheRules(t *testing.T) {
 		api.Exec("UPDATE doctors SET license_key = 'l-1', deleted_at = created_at WHERE id = 1")
 		api.Exec("INSERT INTO mappings (patient_id, doctor_id, owner_id, assigned_by, created_at, deleted_at, removed_with)" +
 			" SELECT patient_id, doctor_id, owner_id, assigned_by, created_at, created_at, '' FROM mappings")
-	})
+	}, kit.MigrateAgain)
 }
 
 func TestInstancesThatStartAtOnceOnAnEmptyDatabaseAllServe(t *testing.T) {
@@ -184,7 +184,7 @@ func TestAServerThatIsKilledWhileItMigratesLeavesNoLock(t *testing.T) {
 
 func TestAServerWaitsWhileAnotherMigrates(t *testing.T) {
 	t.Parallel()
-	cfg := kit.BaseConfig(kit.FreshSQLite(t))
+	cfg := migrating(kit.FreshSQLite(t))
 	other, err := sql.Open("sqlite", cfg.Database.SQLite+"?_txlock=immediate")
 	require.NoError(t, err)
 	defer func() { _ = other.Close() }()
@@ -206,7 +206,7 @@ func TestAServerWaitsWhileAnotherMigrates(t *testing.T) {
 
 func TestABrokenReferenceStopsTheStart(t *testing.T) {
 	t.Parallel()
-	api := kit.Start(t, kit.BaseConfig(kit.FreshSQLite(t)))
+	api := kit.Start(t, migrating(kit.FreshSQLite(t)))
 	kit.EveryTable(api)
 	db, err := sql.Open("sqlite", api.Config.Database.SQLite) // without foreign keys
 	require.NoError(t, err)

@@ -119,7 +119,7 @@ func TestSearchesFindTheTextsOfAnEarlierVersion(t *testing.T) {
 		log = kit.Buffer{}
 		assert.NoError(t, renew(upgraded))
 		assert.Empty(t, log.String())
-	})
+	}, kit.MigrateAgain)
 }
 
 func TestTheServerRenewsTheTextsOfAnEarlierVersion(t *testing.T) {
@@ -131,5 +131,5 @@ func TestTheServerRenewsTheTextsOfAnEarlierVersion(t *testing.T) {
 		p.Await(p.Err, "search texts are renewed")
 		assert.Zero(t, api.Count(oldTexts))
 		assert.Equal(t, []any{1.0}, counts(ana, "/api/patients/?", "lindstrom"))
-	})
+	}, kit.MigrateAgain)
 }

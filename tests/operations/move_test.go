@@ -104,13 +104,13 @@ func TestMoveTakesEverythingToTheOtherKindOfDatabaseAndBack(t *testing.T) {
 			want = seen(ana.At(at), boss.At(at), until)
 			at.Seal()
 		}
-	})
+	}, kit.MigrateAgain)
 }
 
 func TestAMoveThatFailsLeavesNoRow(t *testing.T) {
 	t.Parallel()
 	kit.NeedPostgres(t)
-	source, target := kit.Start(t, kit.BaseConfig(kit.FreshSQLite(t))), kit.Start(t, kit.BaseConfig(kit.FreshPostgres(t)))
+	source, target := kit.Start(t, migrating(kit.FreshSQLite(t))), kit.Start(t, migrating(kit.FreshPostgres(t)))
 	fillEverything(source)
 	source.Stop()
 	target.Stop()
@@ -136,7 +136,7 @@ func TestAMoveThatFailsLeavesNoRow(t *testing.T) {
 func TestMoveKeepsWhatAnEventsNumberLacks(t *testing.T) {
 	t.Parallel()
 	kit.NeedPostgres(t)
-	source := kit.Start(t, kit.BaseConfig(kit.FreshPostgres(t)))
+	source := kit.Start(t, migrating(kit.FreshPostgres(t)))
 	ana, _ := fillEverything(source)
 	source.Exec("SELECT nextval('events_id_seq'), nextval('events_id_seq')") // of a transaction that failed
 	ana.Patient("After the gap")
@@ -164,7 +164,7 @@ func fileText(t *testing.T, path string) string {
 func TestMoveRefusesATargetThatIsNotEmptyAndLeavesItAlone(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		fillEverything(api)
-		target := kit.Start(t, kit.BaseConfig(otherKind(t, api)))
+		target := kit.Start(t, migrating(otherKind(t, api)))
 		target.User("ben")
 		target.Stop()
 		api.Stop()
@@ -185,5 +185,5 @@ func TestMoveRefusesATargetThatIsNotEmptyAndLeavesItAlone(t *testing.T) {
 		assert.Equal(t, 2, code)
 		assert.Contains(t, out, "PGPASSWORD")
 		kit.Absent(t, out, "secret@")
-	})
+	}, kit.MigrateAgain)
 }

@@ -26,7 +26,7 @@ func serving(t *testing.T, path string) (*kit.Process, *kit.API) {
 // backupFile is a backup with one patient in it.
 func backupFile(t *testing.T) string {
 	t.Helper()
-	api := kit.Start(t, kit.BaseConfig(kit.FreshSQLite(t)))
+	api := kit.Start(t, migrating(kit.FreshSQLite(t)))
 	api.User("ana").Patient("Restored")
 	file := filepath.Join(t.TempDir(), "backup.zip")
 	backUp(api, file)
@@ -137,7 +137,7 @@ func TestAnInstanceIsNotReadyWhenItsFileIsAnother(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api := kit.Start(t, kit.BaseConfig(kit.FreshSQLite(t)))
+			api := kit.Start(t, migrating(kit.FreshSQLite(t)))
 			path := api.Config.Database.SQLite
 			api.Nobody().Get("/readyz").Expect(http.StatusOK)
 			require.NoError(t, os.Rename(path, path+".old"))

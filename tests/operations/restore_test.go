@@ -22,7 +22,7 @@ import (
 // A database that another program uses too, or in our place.
 func TestARestoreOnPostgresTakesNoNameThatIsInUse(t *testing.T) {
 	t.Parallel()
-	api := kit.Start(t, kit.BaseConfig(kit.FreshPostgres(t)))
+	api := kit.Start(t, migrating(kit.FreshPostgres(t)))
 	api.User("ana").Patient("Petra")
 	file := filepath.Join(t.TempDir(), "backup.zip")
 	backUp(api, file)
@@ -55,7 +55,7 @@ func TestARestoreOnPostgresTakesNoNameThatIsInUse(t *testing.T) {
 
 func TestARestoreOnSQLiteReplacesNoOtherProgramsFile(t *testing.T) {
 	t.Parallel()
-	api := kit.Start(t, kit.BaseConfig(kit.FreshSQLite(t)))
+	api := kit.Start(t, migrating(kit.FreshSQLite(t)))
 	api.User("ana")
 	file := filepath.Join(t.TempDir(), "backup.zip")
 	backUp(api, file)
@@ -105,7 +105,7 @@ func TestARestoreThatDiffersFromItsManifestLeavesNothing(t *testing.T) {
 		code, says := other.RunCommand("", "restore", good) // and the right one finds room
 		require.Zero(t, code, says)
 		assert.Equal(t, []any{"Petra"}, ana.At(kit.Start(t, other.Config)).Get("/api/patients/").Expect(http.StatusOK).Column("name"))
-	})
+	}, kit.MigrateAgain)
 }
 
 func TestARestoreThatIsInterruptedLeavesNothing(t *testing.T) {
@@ -128,7 +128,7 @@ func TestARestoreThatIsInterruptedLeavesNothing(t *testing.T) {
 			gone := func() bool { return len(leftIn(t, target)) == 0 } // the server may still be rolling back
 			require.Eventually(t, gone, kit.WaitLimit, kit.WaitLimit/1000, "after %d tables: %v", last, leftIn(t, target))
 		}
-	})
+	}, kit.MigrateAgain)
 }
 
 func TestAManifestOfOtherTablesIsRefused(t *testing.T) {
@@ -153,13 +153,13 @@ func TestAManifestOfOtherTablesIsRefused(t *testing.T) {
 				assert.Empty(t, leftIn(t, target))
 			}
 		}
-	})
+	}, kit.MigrateAgain)
 }
 
 // What pg_restore writes is read line by line: these look like its ends, are longer than any buffer, or are empty.
 func TestTextsOfAnyShapeAreRestoredOnPostgres(t *testing.T) {
 	t.Parallel()
-	api := kit.Start(t, kit.BaseConfig(kit.FreshPostgres(t)))
+	api := kit.Start(t, migrating(kit.FreshPostgres(t)))
 	ana := api.User("ana")
 	texts := []string{"", `\.`, "\\.\n", "a\n\\.\nb", "COPY public.users (id) FROM stdin;\n", `\restrict x`, `\N`, "tab\tand\r\n", strings.Repeat("é", 300_000), strings.Repeat("x", 4093)}
 	for _, text := range texts {

@@ -151,7 +151,7 @@ func TestABackupReplacesABackupOnlyWhenToldTo(t *testing.T) {
 		ana.Patient("Petra")
 		backUp(1, file+" exists already; give the backup another name, or --force to replace that one", file)
 		backUp(1, "none of the others can be", "--force", "--check", file)
-		away := &kit.API{T: t, Config: change(api.Config, func(cfg *config.Config) { cfg.Database.SQLite, cfg.Database.Postgres = file, "" })}
+		away := &kit.API{T: t, Config: change(api.Config, func(cfg *config.Config) { cfg.Database.SQLite, cfg.Database.Postgres, cfg.Migrated = file, "", false })}
 		code, says := away.RunCommand("", "backup", "--force", file) // which fails
 		assert.Equal(t, 1, code, says)
 		now, err := os.ReadFile(file)

@@ -71,6 +71,9 @@ func TestTheDescriptionRefusesWhatItDoesNotSay(t *testing.T) {
 	const asJSON, asProblem = "application/json; charset=utf-8", "application/problem+json"
 	bare := header(asJSON)
 	bare.Del("X-Request-Id")
+	strange, vague := header(asJSON), header(asProblem)
+	strange.Set("X-Request-Id", "two words")
+	vague.Set("Retry-After", "soon")
 
 	for name, c := range map[string]struct {
 		req    *http.Request
@@ -90,6 +93,8 @@ func TestTheDescriptionRefusesWhatItDoesNotSay(t *testing.T) {
 		"a time zone":             {asked("GET", "/api/auth/me/", ""), 200, header(asJSON), strings.Replace(user, `00Z`, "00+01:00", 1), "created_at"},
 		"a media type":            {asked("GET", "/api/auth/me/", ""), 200, header("text/html"), user, "text/html"},
 		"a missing header":        {asked("GET", "/api/auth/me/", ""), 200, bare, user, "X-Request-ID"},
+		"a value in a header":     {asked("GET", "/api/auth/me/", ""), 200, strange, user, "X-Request-ID"},
+		"a number in a header":    {asked("GET", "/api/auth/me/", ""), 503, vague, problem, "Retry-After"},
 		"a field of a request":    {asked("PATCH", "/api/auth/me/", `{"emial":"a@example.org"}`), 200, header(asJSON), user, "emial"},
 		"a value in a request":    {asked("PATCH", "/api/auth/me/", `{"email":"ana"}`), 200, header(asJSON), user, "email"},
 		"a parameter":             {asked("GET", "/api/patients/?gendre=male", ""), 200, header(asJSON), `{"count":0,"next":null,"previous":null,"results":[]}`, "gendre"},
