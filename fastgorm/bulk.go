@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -63,21 +64,22 @@ func isManyStructs(stmt *gorm.Statement) bool {
 }
 
 // inserted are the columns to store: all but a key that the database makes.
-func inserted(s *schema.Schema) (columns []string) {
+func inserted(s *schema.Schema) (fields []*schema.Field) {
+	auto := isAutoKey(s)
 	for _, name := range s.DBNames {
-		if !isAutoKey(s) || name != s.PrioritizedPrimaryField.DBName {
-			columns = append(columns, name)
+		if f := s.FieldsByDBName[name]; !auto || f != s.PrioritizedPrimaryField {
+			fields = append(fields, f)
 		}
 	}
-	return columns
+	return fields
 }
 
 // insertFromJSON is the text of the statement. Both databases store and return rows in the order in which they are given, as
 // GORM, too, takes for granted.
 func insertFromJSON(stmt *gorm.Statement) string {
 	var names, values []string
-	for i, name := range inserted(stmt.Schema) {
-		names, values = append(names, stmt.Quote(name)), append(values, "value->>"+strconv.Itoa(i))
+	for i, f := range inserted(stmt.Schema) {
+		names, values = append(names, stmt.Quote(f.DBName)), append(values, "value->>"+strconv.Itoa(i))
 	}
 	table, columns := stmt.Quote(stmt.Table), strings.Join(names, ",")
 	text := "WITH rows AS MATERIALIZED (SELECT value FROM json_each(?)) INSERT INTO " + table + " (" + columns + ") SELECT " + strings.Join(values, ",") + " FROM rows"
@@ -93,39 +95,41 @@ func insertFromJSON(stmt *gorm.Statement) string {
 // rowsAsJSON are the values of all rows: a list of lists for SQLite, of objects for PostgreSQL. It is false if a value has no
 // such form.
 func rowsAsJSON(stmt *gorm.Statement) (string, bool) {
-	columns, now := inserted(stmt.Schema), sync.OnceValue(stmt.NowFunc)
-	begins, ends, before := "[", "]", make([]string, len(columns))
+	fields, now := inserted(stmt.Schema), sync.OnceValue(stmt.NowFunc)
+	begins, ends, before := "[", "]", make([]string, len(fields))
 	if stmt.Name() == "postgres" {
 		begins, ends = "{", "}"
-		for i, name := range columns {
-			before[i] = strconv.Quote(name) + ":"
+		for i, f := range fields {
+			before[i] = strconv.Quote(f.DBName) + ":"
 		}
 	}
 	text := []byte{'['}
 	for i := range stmt.ReflectValue.Len() {
-		if i > 0 {
-			text = append(text, ',')
-		}
+		row := stmt.ReflectValue.Index(i)
 		text = append(text, begins...)
-		for c, name := range columns {
-			if c > 0 {
-				text = append(text, ',')
-			}
-			v, ok := valueOf(stmt, stmt.Schema.FieldsByDBName[name], stmt.ReflectValue.Index(i), now)
+		for c, f := range fields {
+			v, ok := valueOf(stmt, f, row, now)
 			if !ok {
 				return "", false
 			}
 			if text, ok = appendJSON(stmt, append(text, before[c]...), v); !ok {
 				return "", false
 			}
+			text = append(text, ',')
 		}
-		text = append(text, ends...)
+		text = append(append(text[:len(text)-1], ends...), ',')
+		if i == 0 {
+			text = slices.Grow(text, len(text)*stmt.ReflectValue.Len())
+		}
 	}
-	return string(append(text, ']')), true
+	return string(append(text[:len(text)-1], ']')), true
 }
 
 // appendJSON writes what the driver would store of a value.
 func appendJSON(stmt *gorm.Statement, text []byte, v any) ([]byte, bool) {
+	if s, ok := v.(string); ok {
+		return appendText(text, s)
+	}
 	if r := reflect.ValueOf(v); r.Kind() == reflect.Pointer && r.IsNil() {
 		v = nil
 	}
@@ -170,19 +174,19 @@ func inExpression(e clause.Expr) (any, bool) {
 
 // appendText writes a text. It is false of one that PostgreSQL refuses, which says so better.
 func appendText(text []byte, s string) ([]byte, bool) {
-	if !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
-		return text, false
-	}
-	text = append(text, '"')
+	text, from := append(text, '"'), 0
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			text = append(text, '\\', c)
-		case c < ' ':
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		text = append(text, s[from:i]...)
+		from = i + 1
+		if c < ' ' {
 			text = fmt.Appendf(text, `\u%04x`, c)
-		default:
-			text = append(text, c)
+		} else {
+			text = append(text, '\\', c)
 		}
 	}
-	return append(text, '"'), true
+	return append(append(text, s[from:]...), '"'), utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
 }
