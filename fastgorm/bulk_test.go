@@ -49,7 +49,8 @@ func TestManyRowsWithOddValuesAreStoredAsTheyAre(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *pair) {
 		p.compare(t, "odd", func(db *gorm.DB) (any, *gorm.DB) {
 			rows := oddEvents()
-			return rows, db.Create(&rows)
+			done := db.Create(&rows)
+			return rows, done
 		})
 		p.compareTables(t, "odd")
 	})

@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -60,6 +59,15 @@ func (db *DB) WriteImports(ctx context.Context, progress func(written, of int64)
 	}
 }
 
+// importWriter writes one import.
+type importWriter struct {
+	Import
+	db       *DB
+	by       Actor
+	oneByOne bool
+	atOnce   int // rows of the next transaction
+}
+
 // writeImport writes one import to its end. Rows that become new records come first: they alone can be refused now, and
 // then what was written can be taken back. While some are written, the next ones are made ready.
 func (db *DB) writeImport(ctx context.Context, im Import, progress func(written, of int64)) error {
@@ -86,7 +94,7 @@ func (db *DB) writeImport(ctx context.Context, im Import, progress func(written,
 		case errors.As(err, &refused):
 			err, ended = w.revert(ctx, refused.Error()), true
 		}
-		if err = errors.Join(err, ready.err); err != nil {
+		if err := errors.Join(err, ready.err); err != nil {
 			return err
 		}
 		progress(w.Written, im.Created+im.Updated)
@@ -98,61 +106,6 @@ func (db *DB) writeImport(ctx context.Context, im Import, progress func(written,
 		return w.takeBack(ctx)
 	}
 	return nil
-}
-
-// readyRows are rows of which all is known that is stored but for what the database tells.
-type readyRows struct {
-	rows  []ImportRow
-	store func(tx *Tx) (ids []int64, err error)
-	last  int64
-	err   error
-}
-
-// errTaken says that rows which were made ready have been written by another process meanwhile.
-var errTaken = errors.New("another process has written these rows")
-
-// makeReady makes the next rows after one ready, of those that become new records and are written many at once.
-func (w *importWriter) makeReady(ctx context.Context, last int64) <-chan readyRows {
-	made := make(chan readyRows, 1)
-	kind := importKinds[w.Of]
-	if kind.createAll == nil || w.oneByOne {
-		made <- readyRows{}
-		return made
-	}
-	by, id, most := w.by, w.ID, w.atOnce
-	go func() {
-		var r readyRows
-		q := w.db.read.WithContext(ctx).Where("import_id = ? AND target IS NULL AND id > ?", id, last).Order("id").Limit(most)
-		if r.err = q.Find(&r.rows).Error; r.err == nil && len(r.rows) > 0 {
-			var records []tabular.Record
-			if records, r.err = recordsOf(r.rows); r.err == nil {
-				r.last = r.rows[len(r.rows)-1].ID
-				r.store, r.err = kind.createAll(by, records)
-			}
-		}
-		made <- r
-	}()
-	return made
-}
-
-// recordsOf are what rows say.
-func recordsOf(rows []ImportRow) ([]tabular.Record, error) {
-	records := make([]tabular.Record, len(rows))
-	for i, row := range rows {
-		if err := json.Unmarshal([]byte(row.Record), &records[i]); err != nil {
-			return nil, err
-		}
-	}
-	return records, nil
-}
-
-// importWriter writes one import.
-type importWriter struct {
-	Import
-	db       *DB
-	by       Actor
-	oneByOne bool
-	atOnce   int // rows of the next transaction
 }
 
 // pauseAfter leaves others their time after a transaction, and lets the next one take as long as it should.
