@@ -59,7 +59,7 @@ type plannedRow struct {
 }
 
 // rowsAtOnce is how many rows are looked at together: a question to the database is of all of them.
-const rowsAtOnce = 500
+const rowsAtOnce = 1000
 
 // run reads the file to its end, and decides.
 func (p *importPlan) run(ctx context.Context) error {
