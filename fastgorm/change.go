@@ -12,9 +12,11 @@ import (
 // create is in the place of GORM's callback for Create.
 func (p *Plugin) create(db *gorm.DB) {
 	also := alsoOf(db.Statement)
-	if p.Off || db.Error != nil || db.DryRun || !p.insertRow(db, also) && !p.copyRows(db) {
+	if p.Off || db.Error != nil || db.DryRun || !p.insertRow(db, also) {
 		if also.mustBeIn(db) {
-			p.stockCreate(db)
+			if p.Off || db.Error != nil || db.DryRun || !p.insertRows(db) {
+				p.stockCreate(db)
+			}
 			p.storeAlso(db, also)
 		}
 	}
@@ -129,7 +131,7 @@ func isOneStruct(stmt *gorm.Statement) bool {
 		stmt.ReflectValue.Type() == stmt.Schema.ModelType && stmt.ReflectValue.CanSet()
 }
 
-// returned runs a statement that returns the primary key of the row that it changed, if there was one.
+// returned runs a statement that returns the primary key of each row that it changed.
 func returned(db *gorm.DB, text string) {
 	stmt := db.Statement
 	_ = db.AddError(withRows(stmt, text, func(_ []string, found rows) error {
@@ -139,8 +141,12 @@ func returned(db *gorm.DB, text string) {
 			if err := found.Scan(&id); err != nil {
 				return err
 			}
+			row := stmt.ReflectValue
+			if row.Kind() == reflect.Slice {
+				row = row.Index(int(db.RowsAffected))
+			}
 			db.RowsAffected++
-			if err := stmt.Schema.PrioritizedPrimaryField.Set(stmt.Context, stmt.ReflectValue, id); err != nil {
+			if err := stmt.Schema.PrioritizedPrimaryField.Set(stmt.Context, row, id); err != nil {
 				return err
 			}
 		}

@@ -139,9 +139,9 @@ func TestNilPointersToValuers(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *pair) {
 		withOdd(t, p)
 		p.compare(t, "create", func(db *gorm.DB) (any, *gorm.DB) { row := Odd{}; return &row, db.Create(&row) })
-		p.compare(t, "bulk", func(db *gorm.DB) (any, *gorm.DB) {
-			rows := []Odd{{}}
-			return nil, db.Clauses(fastgorm.Bulk()).Create(&rows)
+		p.compare(t, "two", func(db *gorm.DB) (any, *gorm.DB) {
+			rows := []Odd{{}, {}}
+			return nil, db.Create(&rows)
 		})
 	})
 }
@@ -153,24 +153,29 @@ func TestAKeyOfText(t *testing.T) {
 	})
 }
 
-func TestBulkKeepsKeysDefaultsAndClauses(t *testing.T) {
+func TestManyRowsKeepKeysDefaultsAndClauses(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *pair) {
 		withOdd(t, p)
 		day := models.Date("2020-01-01")
 		for name, run := range map[string]func(db *gorm.DB) *gorm.DB{
 			"keys": func(db *gorm.DB) *gorm.DB {
-				return db.Create(&[]models.LoginFailure{{ID: 700, Account: "a", At: clock}})
+				return db.Create(&[]models.LoginFailure{{ID: 700, Account: "a", At: clock}, {ID: 701, Account: "b", At: clock}})
 			},
-			"defaults": func(db *gorm.DB) *gorm.DB { return db.Create(&[]Odd{{IDs: &models.IDs{1}, Day: &day, Locked: "x"}}) },
-			"no rows":  func(db *gorm.DB) *gorm.DB { return db.Create(&[]models.LoginFailure{}) },
+			"some keys": func(db *gorm.DB) *gorm.DB {
+				return db.Create(&[]models.LoginFailure{{ID: 710, Account: "a", At: clock}, {Account: "b", At: clock}})
+			},
+			"defaults": func(db *gorm.DB) *gorm.DB {
+				return db.Create(&[]Odd{{IDs: &models.IDs{1}, Day: &day, Locked: "x"}, {Locked: "y"}})
+			},
+			"no rows": func(db *gorm.DB) *gorm.DB { return db.Create(&[]models.LoginFailure{}) },
 			"omitted": func(db *gorm.DB) *gorm.DB {
-				return db.Omit("account").Create(&[]models.LoginFailure{{Account: "a", At: clock}})
+				return db.Omit("account").Create(&[]models.LoginFailure{{Account: "a", At: clock}, {Account: "b", At: clock}})
 			},
 			"conflict": func(db *gorm.DB) *gorm.DB {
-				return db.Clauses(clause.OnConflict{DoNothing: true}).Create(&[]models.Mapping{{MappingFields: models.MappingFields{PatientID: 1, DoctorID: 1}, OwnerID: 1, AssignedBy: 1, CreatedAt: clock}})
+				return db.Clauses(clause.OnConflict{DoNothing: true}).Create(&[]models.Mapping{{MappingFields: models.MappingFields{PatientID: 1, DoctorID: 1}, OwnerID: 1, AssignedBy: 1, CreatedAt: clock}, {MappingFields: models.MappingFields{PatientID: 1, DoctorID: 9}, OwnerID: 1, AssignedBy: 1, CreatedAt: clock}})
 			},
 		} {
-			p.compare(t, name, func(db *gorm.DB) (any, *gorm.DB) { return nil, run(db.Clauses(fastgorm.Bulk())) })
+			p.compare(t, name, func(db *gorm.DB) (any, *gorm.DB) { return nil, run(db) })
 			p.compareTables(t, name)
 			p.compare(t, name, func(db *gorm.DB) (any, *gorm.DB) {
 				var rows []map[string]any

@@ -52,10 +52,9 @@ func newPair(t *testing.T, name string, plugin *fastgorm.Plugin) *pair {
 		fresh = kit.FreshPostgresCopy
 	}
 	p := &pair{stock: open(t, fresh(t)), fast: open(t, fresh(t)), plugin: plugin}
-	require.NoError(t, p.fast.Use(plugin))
 	fill(t, p.stock)
-	without := p.fast.Session(&gorm.Session{NewDB: true, SkipHooks: true})
-	fill(t, without)
+	fill(t, p.fast)
+	require.NoError(t, p.fast.Use(plugin))
 	return p
 }
 

@@ -1,17 +1,17 @@
 // Package fastgorm is a GORM plugin that makes GORM's own chains as fast as statements written by hand. Code that uses
 // GORM need not know of it: without the plugin it does the same, only slower.
 //
-// GORM spends most of its time on four things, and the plugin saves each of them by GORM's public extension points:
+// GORM spends most of its time on five things, and the plugin saves each of them by GORM's public extension points:
 //
 //   - It builds the text of a statement anew each time. The plugin keeps the text by the exact shape of the statement's
 //     clauses (shape.go, clauses.go).
 //   - It scans rows by way of values of its own. The plugin scans straight into the fields of the struct (scan.go).
 //   - On PostgreSQL, database/sql takes as long as the driver. The plugin goes to pgx directly (pgx.go).
+//   - It gives a statement that inserts many rows a parameter for each value. The plugin gives it one for all (bulk.go).
 //   - A row that must be stored together with a change (an event in an audit trail) takes a transaction. The clause
 //     Also makes it a part of the change's own statement (also.go, change.go, values.go).
 //
-// Two more things are for writes: Bulk inserts many rows by COPY (bulk.go), and Group commits the transactions that wait
-// for SQLite's one writer together (group.go).
+// One more thing is for writes: Group commits the transactions that wait for SQLite's one writer together (group.go).
 //
 // What the plugin does not know it leaves to GORM, and so does it whatever it cannot scan. It knows no model: its tests
 // compare it with stock GORM on every model there is. One difference is left: a Scanner is asked to read a NULL, of which
@@ -31,7 +31,7 @@ import (
 
 // Plugin is registered by db.Use(&fastgorm.Plugin{}), once for each gorm.DB.
 type Plugin struct {
-	// Off leaves everything to GORM. Also and Bulk work all the same, at GORM's speed.
+	// Off leaves everything to GORM. Also works all the same, at GORM's speed.
 	Off bool
 	// KeepText leaves the text of each query in Statement.SQL, as GORM does, for callbacks that look at it.
 	KeepText bool

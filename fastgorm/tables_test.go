@@ -151,7 +151,7 @@ func (m table) rows(from, n int) any {
 	return s.Interface()
 }
 
-// fill stores the first rows of all tables. It writes them by slices, which the plugin leaves to GORM.
+// fill stores the first rows of all tables, before there is a plugin.
 func fill(t *testing.T, db *gorm.DB) {
 	t.Helper()
 	for _, m := range tables {

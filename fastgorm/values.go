@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -53,29 +54,35 @@ func (s *shape) row(stmt *gorm.Statement, table *schema.Schema, row reflect.Valu
 		if f == table.PrioritizedPrimaryField || slices.Contains(but, name) {
 			continue
 		}
-		if !f.Creatable || f.Serializer != nil {
-			return false
-		}
-		v, zero := f.ValueOf(stmt.Context, row)
-		var set any
-		switch {
-		case !zero:
-		case f.DefaultValueInterface != nil:
-			set = f.DefaultValueInterface
-		case f.AutoCreateTime > 0 || f.AutoUpdateTime > 0:
-			set = now()
-		}
-		if set != nil {
-			if f.Set(stmt.Context, row, set) != nil {
-				return false
-			}
-			v, _ = f.ValueOf(stmt.Context, row)
-		}
-		if !s.value(stmt, v) {
+		v, ok := valueOf(stmt, f, row, now)
+		if !ok || !s.value(stmt, v) {
 			return false
 		}
 	}
 	return true
+}
+
+// valueOf is the value of a field of a row to insert, which is given its default as GORM does.
+func valueOf(stmt *gorm.Statement, f *schema.Field, row reflect.Value, now func() time.Time) (v any, ok bool) {
+	if !f.Creatable || f.Serializer != nil {
+		return nil, false
+	}
+	v, zero := f.ValueOf(stmt.Context, row)
+	var set any
+	switch {
+	case !zero:
+	case f.DefaultValueInterface != nil:
+		set = f.DefaultValueInterface
+	case f.AutoCreateTime > 0 || f.AutoUpdateTime > 0:
+		set = now()
+	}
+	if set != nil {
+		if f.Set(stmt.Context, row, set) != nil {
+			return nil, false
+		}
+		v, _ = f.ValueOf(stmt.Context, row)
+	}
+	return v, true
 }
 
 // update adds an update of one struct.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"healthcare/apierror"
-	"healthcare/fastgorm"
 )
 
 // auditRead queues the event of a patient's data that were shown, if row is about a patient.
@@ -118,12 +117,13 @@ func (r *recorder) add(e Event) error {
 
 // storeEvents stores a batch, all of it or nothing. It passes Write by on PostgreSQL, where it is one statement.
 func (db *DB) storeEvents(ctx context.Context, events []Event) error {
+	events = slices.Clone(events) // GORM sets the ids of what it inserts: those of an attempt that failed may be taken by the next
 	if db.group == nil {
-		return db.write.WithContext(ctx).Clauses(fastgorm.Bulk()).CreateInBatches(events, len(events)).Error
+		return db.write.WithContext(ctx).Create(&events).Error
 	}
 	return db.Write(ctx, Actor{}, func(tx *Tx) error {
-		// A copy, because GORM sets the ids of what it inserts: those of an attempt that failed may be taken by the next.
-		return tx.CreateInBatches(slices.Clone(events), eventBatch).Error
+		some := slices.Clone(events) // for each attempt
+		return tx.CreateInBatches(some, eventBatch).Error
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -192,34 +193,33 @@ func writePatient(ctx context.Context, db *DB, by Actor, r *tabular.Record, targ
 	return made.ID, nil
 }
 
-// insertAtOnce is how many rows one INSERT has: SQLite's driver compares each parameter with all others.
-const insertAtOnce = 20
-
 // createPatients is CreatePatient for many.
-func createPatients(tx *Tx, records []tabular.Record) ([]int64, error) {
+func createPatients(by Actor, records []tabular.Record) (func(tx *Tx) ([]int64, error), error) {
 	patients, events := make([]Patient, len(records)), make([]Event, len(records))
 	for i := range records {
 		in := PatientFields{Gender: "unknown"}
 		if err := bindPatient(&records[i]).Validated(&in).Err(); err != nil {
 			return nil, err
 		}
-		patients[i] = Patient{PatientFields: in, CreatedBy: tx.By.ID, CreatedAt: tx.Now, UpdatedAt: tx.Now, Version: 1}
-		events[i] = tx.By.event(tx.Now, ActionCreate, patients[i].subject())
+		patients[i] = Patient{PatientFields: in, CreatedBy: by.ID, Version: 1}
+		events[i] = by.event(time.Time{}, ActionCreate, patients[i].subject())
 		events[i].Changes = diff(nil, in)
 	}
-	for first := 0; first < len(patients); first += insertAtOnce {
-		next := min(first+insertAtOnce, len(patients))
-		some := patients[first:next]
-		if err := tx.Clauses(fastgorm.Also(events[first:next], "object_id", "patient_id")).Create(&some).Error; err != nil {
+	return func(tx *Tx) ([]int64, error) {
+		patients, events := slices.Clone(patients), slices.Clone(events)
+		for i := range patients {
+			patients[i].CreatedAt, patients[i].UpdatedAt, events[i].At = tx.Now, tx.Now, tx.Now
+		}
+		if err := tx.Clauses(fastgorm.Also(events, "object_id", "patient_id")).Create(&patients).Error; err != nil {
 			return nil, err
 		}
-	}
-	ids, identifiers := make([]int64, len(patients)), []PatientIdentifier{}
-	for i := range patients {
-		ids[i] = patients[i].ID
-		identifiers = append(identifiers, tx.rowsOf(&patients[i], tx.By.ID, patients[i].Identifiers)...)
-	}
-	return ids, tx.claim(identifiers)
+		ids, identifiers := make([]int64, len(patients)), []PatientIdentifier{}
+		for i := range patients {
+			ids[i] = patients[i].ID
+			identifiers = append(identifiers, tx.rowsOf(&patients[i], by.ID, patients[i].Identifiers)...)
+		}
+		return ids, tx.claim(identifiers)
+	}, nil
 }
 
 func undoPatient(ctx context.Context, db *DB, by Actor, id int64) (bool, error) {

@@ -16,7 +16,6 @@ import (
 	"gorm.io/gorm"
 
 	"healthcare/apierror"
-	"healthcare/fastgorm"
 	"healthcare/tabular"
 )
 
@@ -26,8 +25,9 @@ type importKind struct {
 	plan func(ctx context.Context, p *importPlan, rows []*plannedRow) error
 	// write creates a record, or changes the target, and returns its id.
 	write func(ctx context.Context, db *DB, by Actor, r *tabular.Record, target *int64) (id int64, err error)
-	// createAll is write for many new records: quicker, but it does not tell which of them is refused. It may be nil.
-	createAll func(tx *Tx, records []tabular.Record) (ids []int64, err error)
+	// createAll makes many new records ready to be stored, as often as a transaction is tried: quicker than write, but it
+	// does not tell which of them is refused. It may be nil.
+	createAll func(by Actor, records []tabular.Record) (store func(tx *Tx) (ids []int64, err error), err error)
 	// undo deletes a record that nobody has touched since. It is false if somebody has.
 	undo func(ctx context.Context, db *DB, by Actor, id int64) (bool, error)
 }
@@ -59,7 +59,7 @@ type plannedRow struct {
 }
 
 // rowsAtOnce is how many rows are looked at together: a question to the database is of all of them.
-const rowsAtOnce = 500
+const rowsAtOnce = 1000
 
 // run reads the file to its end, and decides.
 func (p *importPlan) run(ctx context.Context) error {
@@ -231,7 +231,7 @@ func (p *importPlan) wait(ctx context.Context, rows []ImportRow) error {
 		if len(rows) == 0 {
 			return nil
 		}
-		return tx.Clauses(fastgorm.Bulk()).CreateInBatches(rows, 5*insertAtOnce).Error
+		return tx.Create(&rows).Error
 	})
 }
 

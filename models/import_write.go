@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,13 +15,14 @@ import (
 )
 
 // How an import is written: as many rows in one transaction as take so long. On SQLite, others who write wait for it. Then
-// they have a part of the time that it took.
+// they have a pause: so long waits, at most, who waits that long already (SQLite asks at 1, 3, 8, 18, 33, 53, 78 and 103 ms).
 const (
-	writeFor     = 500 * time.Millisecond
-	waitedFor    = 50 * time.Millisecond // on SQLite
-	writeFirst   = 50                    // rows, before that is known
+	writeFor     = 250 * time.Millisecond
+	waitedFor    = 100 * time.Millisecond // on SQLite
+	othersWrite  = 25 * time.Millisecond  // then
+	writeFirst   = 50                     // rows, before that is known
 	writeLeast   = 20
-	writeMost    = 500
+	writeMost    = 1000
 	resumeEvery  = time.Minute
 	forgetImport = time.Hour // how long an import may be read; after that, whoever read it has ended
 )
@@ -59,27 +59,42 @@ func (db *DB) WriteImports(ctx context.Context, progress func(written, of int64)
 	}
 }
 
+// importWriter writes one import.
+type importWriter struct {
+	Import
+	db       *DB
+	by       Actor
+	oneByOne bool
+	atOnce   int // rows of the next transaction
+}
+
 // writeImport writes one import to its end. Rows that become new records come first: they alone can be refused now, and
-// then what was written can be taken back.
+// then what was written can be taken back. While some are written, the next ones are made ready.
 func (db *DB) writeImport(ctx context.Context, im Import, progress func(written, of int64)) error {
 	w := &importWriter{db: db, Import: im, by: Actor{RequestID: importID(im.ID), Address: im.Address, Clinic: db.sharesPatients()}, atOnce: writeFirst}
 	if err := db.read.WithContext(ctx).Take(&w.by.User, im.UserID).Error; err != nil {
 		return apierror.FromDatabase(err)
 	}
+	ready := <-w.makeReady(ctx, 0)
 	for ended := im.State != ImportWriting; !ended; {
-		began := time.Now()
+		began, next := time.Now(), w.makeReady(ctx, ready.last)
 		err := db.Write(ctx, w.by, func(tx *Tx) (err error) {
-			ended, err = w.some(ctx, tx)
+			ended, err = w.some(ctx, tx, ready)
 			return err
 		})
+		ready = <-next
 		var refused *refusedRowError
-		if apierror.IsDuplicate(err) {
-			continue // one by one, to find out which it is
-		}
-		if errors.As(err, &refused) {
+		switch {
+		case apierror.IsDuplicate(err):
+			w.oneByOne, ready = true, readyRows{} // to find out which it is
+			continue
+		case errors.Is(err, errTaken):
+			ready = <-w.makeReady(ctx, 0)
+			continue
+		case errors.As(err, &refused):
 			err, ended = w.revert(ctx, refused.Error()), true
 		}
-		if err != nil {
+		if err := errors.Join(err, ready.err); err != nil {
 			return err
 		}
 		progress(w.Written, im.Created+im.Updated)
@@ -93,24 +108,15 @@ func (db *DB) writeImport(ctx context.Context, im Import, progress func(written,
 	return nil
 }
 
-// importWriter writes one import.
-type importWriter struct {
-	Import
-	db       *DB
-	by       Actor
-	oneByOne bool
-	atOnce   int // rows of the next transaction
-}
-
 // pauseAfter leaves others their time after a transaction, and lets the next one take as long as it should.
 func (w *importWriter) pauseAfter(ctx context.Context, took time.Duration) error {
-	wanted := writeFor
+	wanted, others := writeFor, time.Duration(0)
 	if w.db.group != nil {
-		wanted = waitedFor
+		wanted, others = waitedFor, othersWrite
 	}
 	rows := int(time.Duration(w.atOnce) * wanted / max(took, time.Millisecond))
 	w.atOnce = min(max(rows, writeLeast, w.atOnce/2), writeMost, 2*w.atOnce)
-	return pause(ctx, took/3)
+	return pause(ctx, others)
 }
 
 // importID is the id of the request that is told in the events of an import. No client can send one with a colon.
@@ -135,13 +141,20 @@ func (e *refusedRowError) Error() string {
 	return fmt.Sprintf("Row %d cannot be written any more, as others were faster. %s", e.row, strings.Join(why, " "))
 }
 
-// some writes the next rows. It ends the import if there are none.
-func (w *importWriter) some(ctx context.Context, tx *Tx) (ended bool, err error) {
+// some writes rows that are ready, or else the next ones. It ends the import if there are none.
+func (w *importWriter) some(ctx context.Context, tx *Tx, ready readyRows) (ended bool, err error) {
 	if err := tx.serialize(importID(w.ID)); err != nil {
 		return false, err
 	}
 	if err := tx.Take(&w.Import, w.ID).Error; err != nil || w.State != ImportWriting {
 		return true, err // another process has ended it
+	}
+	if len(ready.rows) > 0 {
+		made, err := ready.store(tx)
+		if err != nil {
+			return false, err
+		}
+		return false, w.note(tx, tx.Where("import_id = ? AND target IS NULL AND id <= ?", w.ID, ready.last), ready.rows, made, len(ready.rows))
 	}
 	rows, err := tx.nextRows(w.ID, w.atOnce)
 	if err != nil {
@@ -150,25 +163,19 @@ func (w *importWriter) some(ctx context.Context, tx *Tx) (ended bool, err error)
 	if len(rows) == 0 {
 		return true, tx.Model(&w.Import).Updates(map[string]any{"state": ImportDone, "ended_at": tx.Now}).Error
 	}
-	records := make([]tabular.Record, len(rows))
-	for i, row := range rows {
-		if err := json.Unmarshal([]byte(row.Record), &records[i]); err != nil {
-			return false, err
-		}
-	}
-	kind := importKinds[w.Of]
-	var made []int64
-	written := len(rows)
-	if kind.createAll != nil && rows[0].Target == nil && !w.oneByOne {
-		made, err = kind.createAll(tx, records)
-		w.oneByOne = apierror.IsDuplicate(err)
-	} else {
-		made, written, err = w.each(ctx, tx, rows, records)
-	}
+	records, err := recordsOf(rows)
 	if err != nil {
 		return false, err
 	}
-	return false, w.note(tx, rows, made, written)
+	made, written, err := w.each(ctx, tx, rows, records)
+	if err != nil {
+		return false, err
+	}
+	ids := make([]int64, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
+	}
+	return false, w.note(tx, tx.Where("id IN ?", ids), rows, made, written)
 }
 
 // nextRows are those that become new records; after these, those that change records.
@@ -207,17 +214,18 @@ func (w *importWriter) each(ctx context.Context, tx *Tx, rows []ImportRow, recor
 	return made, written, nil
 }
 
-// note takes rows off the list.
-func (w *importWriter) note(tx *Tx, rows []ImportRow, made []int64, written int) error {
-	ids, records := make([]int64, len(rows)), make([]ImportedRow, len(made))
-	for i, row := range rows {
-		ids[i] = row.ID
-	}
+// note takes rows off the list, by what finds them there.
+func (w *importWriter) note(tx *Tx, there *gorm.DB, rows []ImportRow, made []int64, written int) error {
+	records := make([]ImportedRow, len(made))
 	for i, id := range made {
 		records[i] = ImportedRow{w.ID, id}
 	}
-	if err := tx.Where("id IN ?", ids).Delete(&ImportRow{}).Error; err != nil {
-		return err
+	gone := there.Delete(&ImportRow{})
+	if gone.Error == nil && gone.RowsAffected != int64(len(rows)) {
+		return errTaken
+	}
+	if gone.Error != nil {
+		return gone.Error
 	}
 	if len(made) > 0 {
 		if err := tx.Create(&records).Error; err != nil {

@@ -1,0 +1,55 @@
+package models
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"healthcare/tabular"
+)
+
+// readyRows are rows of which all is known that is stored but for what the database tells.
+type readyRows struct {
+	rows  []ImportRow
+	store func(tx *Tx) (ids []int64, err error)
+	last  int64
+	err   error
+}
+
+// errTaken says that rows which were made ready have been written by another process meanwhile.
+var errTaken = errors.New("another process has written these rows")
+
+// makeReady makes the next rows after one ready, of those that become new records and are written many at once.
+func (w *importWriter) makeReady(ctx context.Context, last int64) <-chan readyRows {
+	made := make(chan readyRows, 1)
+	kind := importKinds[w.Of]
+	if kind.createAll == nil || w.oneByOne {
+		made <- readyRows{}
+		return made
+	}
+	by, id, most := w.by, w.ID, w.atOnce
+	go func() {
+		var r readyRows
+		q := w.db.read.WithContext(ctx).Where("import_id = ? AND target IS NULL AND id > ?", id, last).Order("id").Limit(most)
+		if r.err = q.Find(&r.rows).Error; r.err == nil && len(r.rows) > 0 {
+			var records []tabular.Record
+			if records, r.err = recordsOf(r.rows); r.err == nil {
+				r.last = r.rows[len(r.rows)-1].ID
+				r.store, r.err = kind.createAll(by, records)
+			}
+		}
+		made <- r
+	}()
+	return made
+}
+
+// recordsOf are what rows say.
+func recordsOf(rows []ImportRow) ([]tabular.Record, error) {
+	records := make([]tabular.Record, len(rows))
+	for i, row := range rows {
+		if err := json.Unmarshal([]byte(row.Record), &records[i]); err != nil {
+			return nil, err
+		}
+	}
+	return records, nil
+}
