@@ -58,8 +58,19 @@ type plannedRow struct {
 	RowResult
 }
 
-// rowsAtOnce is how many rows are looked at together: a question to the database is of all of them.
-const rowsAtOnce = 1000
+// Rows are looked at together, because a question to the database is of all of them: so many, or as many as have so many bytes.
+const (
+	rowsAtOnce  = 1000
+	bytesAtOnce = 4 << 20
+)
+
+// size is how many bytes its values have.
+func (r *plannedRow) size() (n int) {
+	for _, value := range r.Values {
+		n += len(value)
+	}
+	return n
+}
 
 // run reads the file to its end, and decides.
 func (p *importPlan) run(ctx context.Context) error {
@@ -100,7 +111,7 @@ func (p *importPlan) verdict() string {
 
 // read takes the next rows, and the error that ends the file.
 func (p *importPlan) read() (rows []*plannedRow, err error) {
-	for len(rows) < rowsAtOnce {
+	for size := 0; len(rows) < rowsAtOnce && size < bytesAtOnce; size += rows[len(rows)-1].size() {
 		row, err := p.table.Next()
 		if err != nil {
 			return rows, err

@@ -13,28 +13,32 @@ type readyRows struct {
 	rows  []ImportRow
 	store func(tx *Tx) (ids []int64, err error)
 	last  int64
+	size  int // of one of them, on average, in bytes
 	err   error
 }
 
 // errTaken says that rows which were made ready have been written by another process meanwhile.
 var errTaken = errors.New("another process has written these rows")
 
-// makeReady makes the next rows after one ready, of those that become new records and are written many at once.
-func (w *importWriter) makeReady(ctx context.Context, last int64) <-chan readyRows {
+// makeReady makes the next rows after others ready, of those that become new records and are written many at once.
+func (w *importWriter) makeReady(ctx context.Context, after readyRows) <-chan readyRows {
 	made := make(chan readyRows, 1)
 	kind := importKinds[w.Of]
 	if kind.createAll == nil || w.oneByOne {
 		made <- readyRows{}
 		return made
 	}
-	by, id, most := w.by, w.ID, w.atOnce
+	by, id, most := w.by, w.ID, min(w.atOnce, max(writeLeast, bytesAtOnce/max(after.size, 1)))
 	go func() {
 		var r readyRows
-		q := w.db.read.WithContext(ctx).Where("import_id = ? AND target IS NULL AND id > ?", id, last).Order("id").Limit(most)
+		q := w.db.read.WithContext(ctx).Where("import_id = ? AND target IS NULL AND id > ?", id, after.last).Order("id").Limit(most)
 		if r.err = q.Find(&r.rows).Error; r.err == nil && len(r.rows) > 0 {
 			var records []tabular.Record
 			if records, r.err = recordsOf(r.rows); r.err == nil {
 				r.last = r.rows[len(r.rows)-1].ID
+				for _, row := range r.rows {
+					r.size += len(row.Record) / len(r.rows)
+				}
 				r.store, r.err = kind.createAll(by, records)
 			}
 		}

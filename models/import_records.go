@@ -22,6 +22,7 @@ type NewRecord struct {
 type recordPlan struct {
 	*importPlan
 	rows []*plannedRow // that have not been looked at
+	size int           // of them
 	read int
 }
 
@@ -78,7 +79,8 @@ func (p *recordPlan) add(ctx context.Context, in NewRecord) error {
 	case DoctorFields:
 		r.Values = valuesOf(fields)
 	}
-	if p.rows = append(p.rows, r); len(p.rows) < rowsAtOnce {
+	p.rows, p.size = append(p.rows, r), p.size+r.size()
+	if len(p.rows) < rowsAtOnce && p.size < bytesAtOnce {
 		return nil
 	}
 	return p.flush(ctx)
@@ -87,7 +89,7 @@ func (p *recordPlan) add(ctx context.Context, in NewRecord) error {
 // flush looks at the records that wait for it.
 func (p *recordPlan) flush(ctx context.Context) error {
 	rows := p.rows
-	p.rows = nil
+	p.rows, p.size = nil, 0
 	if len(rows) == 0 {
 		return nil
 	}

@@ -75,9 +75,9 @@ func (db *DB) writeImport(ctx context.Context, im Import, progress func(written,
 	if err := db.read.WithContext(ctx).Take(&w.by.User, im.UserID).Error; err != nil {
 		return apierror.FromDatabase(err)
 	}
-	ready := <-w.makeReady(ctx, 0)
+	ready := <-w.makeReady(ctx, readyRows{})
 	for ended := im.State != ImportWriting; !ended; {
-		began, next := time.Now(), w.makeReady(ctx, ready.last)
+		began, next := time.Now(), w.makeReady(ctx, ready)
 		err := db.Write(ctx, w.by, func(tx *Tx) (err error) {
 			ended, err = w.some(ctx, tx, ready)
 			return err
@@ -89,7 +89,7 @@ func (db *DB) writeImport(ctx context.Context, im Import, progress func(written,
 			w.oneByOne, ready = true, readyRows{} // to find out which it is
 			continue
 		case errors.Is(err, errTaken):
-			ready = <-w.makeReady(ctx, 0)
+			ready = <-w.makeReady(ctx, readyRows{})
 			continue
 		case errors.As(err, &refused):
 			err, ended = w.revert(ctx, refused.Error()), true
