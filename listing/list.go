@@ -80,7 +80,7 @@ func Text(column string) Filter {
 type Client struct {
 	Account  int64
 	Staff    bool
-	Turns    *Turns      // that its searches take
+	Turns    *Turns      // that its searches take; nil has one already
 	Cursors  cipher.AEAD // of NewCursors
 	OldTexts bool        // some texts may be those of an earlier version
 	Batch    int         // rows of a page, whatever the parameters say, unless it is 0
@@ -120,7 +120,7 @@ func Find[T any](db *gorm.DB, list List, values url.Values, client Client, scope
 		}
 		visible = append(visible, gorm.Expr(list.Table+condition))
 	}
-	if len(params.readings) > 0 {
+	if len(params.readings) > 0 && client.Turns != nil {
 		done, err := client.Turns.Take(db.Statement.Context, client.Account)
 		if err != nil {
 			return nil, apierror.FromDatabase(err)

@@ -21,7 +21,8 @@ type Actor struct {
 	Clinic    bool   // PATIENT_ACCESS is clinic: everybody who is signed in sees all patients
 	Strict    bool   // Prefer: handling=strict
 
-	within *Tx // the transaction that its writes are part of; nil where each is one of its own
+	onPrimary bool // reads nothing from a replica
+	within    *Tx  // the transaction that its writes are part of; nil where each is one of its own
 }
 
 // scope narrows a query, see GORM's Scopes.

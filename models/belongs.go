@@ -229,8 +229,8 @@ func list[T any, R interface {
 	subject
 }](ctx context.Context, db *DB, by Actor, of listing.List, values url.Values, visible scope) (*listing.Page[T], error) {
 	var page *listing.Page[T]
-	err := db.readList(ctx, by, func(q *gorm.DB) (err error) {
-		page, err = listing.Find[T](q, of, values, db.client(by), visible)
+	err := db.readList(ctx, by, values, func(q *gorm.DB, client listing.Client) (err error) {
+		page, err = listing.Find[T](q, of, values, client, visible)
 		return err
 	})
 	return auditPage[T, R](db, by, page, err)

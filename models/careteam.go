@@ -135,6 +135,7 @@ func (db *DB) ChangeCareTeam(ctx context.Context, by Actor, patient int64, choos
 
 // FindCareTeams lists the care teams of the patients that the actor may see and of whom the condition is true.
 func (db *DB) FindCareTeams(ctx context.Context, by Actor, where Condition, values url.Values, count bool) (*Found[CareTeam], error) {
+	by.onPrimary = true // as their doctors are read there
 	patients, err := db.FindPatients(ctx, by, where, values, count)
 	if err != nil {
 		return nil, err

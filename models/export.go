@@ -63,6 +63,7 @@ func (db *DB) ExportCareTeams(ctx context.Context, by Actor, values url.Values, 
 	if err != nil {
 		return err
 	}
+	by.onPrimary = true // as their doctors are read there
 	return export(ctx, db, by, objectMapping, patientList, values, visible, func(patients []Patient) error {
 		ctx, cancel := context.WithTimeout(ctx, db.cfg.RequestTimeout)
 		defer cancel()
@@ -83,12 +84,11 @@ func export[T any, R interface {
 	*T
 	subject
 }](ctx context.Context, db *DB, by Actor, about string, of listing.List, values url.Values, visible scope, use func([]T) error) error {
-	values, client := maps.Clone(values), db.client(by)
+	values = maps.Clone(values)
 	values.Del("page")
 	values.Set("cursor", "")
-	client.Batch = exportBatch
 	for {
-		page, err := findBatch[T](ctx, db, by, of, values, client, visible)
+		page, err := findBatch[T](ctx, db, by, of, values, visible)
 		if err != nil {
 			return err
 		}
@@ -103,11 +103,12 @@ func export[T any, R interface {
 }
 
 // findBatch reads one batch within the time that a request may take.
-func findBatch[T any](ctx context.Context, db *DB, by Actor, of listing.List, values url.Values, client listing.Client, scopes ...scope) (*listing.Page[T], error) {
+func findBatch[T any](ctx context.Context, db *DB, by Actor, of listing.List, values url.Values, scopes ...scope) (*listing.Page[T], error) {
 	ctx, cancel := context.WithTimeout(ctx, db.cfg.RequestTimeout)
 	defer cancel()
 	var page *listing.Page[T]
-	err := db.readList(ctx, by, func(q *gorm.DB) (err error) {
+	err := db.readList(ctx, by, values, func(q *gorm.DB, client listing.Client) (err error) {
+		client.Batch = exportBatch
 		page, err = listing.Find[T](q, of, values, client, scopes...)
 		return err
 	})

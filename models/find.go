@@ -178,13 +178,13 @@ func find[T any, R interface {
 	}
 	defer done()
 	found := &Found[T]{Total: -1}
-	err = db.readList(ctx, by, func(q *gorm.DB) (err error) {
+	err = db.readList(ctx, by, values, func(q *gorm.DB, client listing.Client) (err error) {
 		if count {
 			if err := q.Model(new(T)).Scopes(visible, where.scope).Count(&found.Total).Error; err != nil {
 				return err
 			}
 		}
-		found.Page, err = listing.Find[T](q, of, values, db.client(by), func(q *gorm.DB) *gorm.DB { return where.scope(visible(q)) })
+		found.Page, err = listing.Find[T](q, of, values, client, func(q *gorm.DB) *gorm.DB { return where.scope(visible(q)) })
 		return err
 	})
 	found.Page, err = auditPage[T, R](db, by, found.Page, err)

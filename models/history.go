@@ -56,10 +56,10 @@ var historyList = listing.List{
 // see that of deleted ones too.
 func (db *DB) PatientHistory(ctx context.Context, by Actor, id int64, values url.Values) (*listing.Page[HistoryEntry], error) {
 	var page *listing.Page[HistoryEntry]
-	err := db.readList(ctx, by, func(q *gorm.DB) error {
+	err := db.readList(ctx, by, values, func(q *gorm.DB, client listing.Client) error {
 		err := q.Scopes(by.owns("created_by"), by.seesDeleted).Select("id").Take(&Patient{}, id).Error
 		if err == nil {
-			page, err = historyOf(q, db.client(by), id, values)
+			page, err = historyOf(q, client, id, values)
 		}
 		return err
 	})
@@ -86,14 +86,14 @@ func historyOf(q *gorm.DB, client listing.Client, patient int64, values url.Valu
 // DoctorHistory lists what happened to a doctor, for its creator and staff.
 func (db *DB) DoctorHistory(ctx context.Context, by Actor, id int64, values url.Values) (*listing.Page[HistoryEntry], error) {
 	var page *listing.Page[HistoryEntry]
-	err := db.readList(ctx, by, func(q *gorm.DB) error {
+	err := db.readList(ctx, by, values, func(q *gorm.DB, client listing.Client) error {
 		var d Doctor
 		err := q.Scopes(by.seesDeleted).Take(&d, id).Error
 		if err == nil && !d.changeableBy(by) {
 			err = apierror.ErrForbidden
 		}
 		if err == nil {
-			page, err = history(q, db.client(by), values, ofObject(objectDoctor, id))
+			page, err = history(q, client, values, ofObject(objectDoctor, id))
 		}
 		return err
 	})

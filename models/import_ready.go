@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 
+	"gorm.io/gorm"
+
 	"healthcare/tabular"
 )
 
@@ -14,7 +16,9 @@ type readyRows struct {
 	store func(tx *Tx) (ids []int64, err error)
 	last  int64
 	size  int // of one of them, on average, in bytes
-	err   error
+
+	refused bool // one of them; then there are none
+	err     error
 }
 
 // errTaken says that rows which were made ready have been written by another process meanwhile.
@@ -29,22 +33,28 @@ func (w *importWriter) makeReady(ctx context.Context, after readyRows) <-chan re
 		return made
 	}
 	by, id, most := w.by, w.ID, min(w.atOnce, max(writeLeast, bytesAtOnce/max(after.size, 1)))
-	go func() {
-		var r readyRows
-		q := w.db.read.WithContext(ctx).Where("import_id = ? AND target IS NULL AND id > ?", id, after.last).Order("id").Limit(most)
-		if r.err = q.Find(&r.rows).Error; r.err == nil && len(r.rows) > 0 {
-			var records []tabular.Record
-			if records, r.err = recordsOf(r.rows); r.err == nil {
-				r.last = r.rows[len(r.rows)-1].ID
-				for _, row := range r.rows {
-					r.size += len(row.Record) / len(r.rows)
-				}
-				r.store, r.err = kind.createAll(by, records)
-			}
-		}
-		made <- r
-	}()
+	q := w.db.read.WithContext(ctx).Where("import_id = ? AND target IS NULL AND id > ?", id, after.last).Order("id").Limit(most)
+	go func() { made <- readyFrom(q, by, kind) }()
 	return made
+}
+
+func readyFrom(q *gorm.DB, by Actor, kind importKind) (r readyRows) {
+	if r.err = q.Find(&r.rows).Error; r.err != nil || len(r.rows) == 0 {
+		return r
+	}
+	records, err := recordsOf(r.rows)
+	if err != nil {
+		r.err = err
+		return r
+	}
+	r.last = r.rows[len(r.rows)-1].ID
+	for _, row := range r.rows {
+		r.size += len(row.Record) / len(r.rows)
+	}
+	if r.store, err = kind.createAll(by, records); err != nil {
+		return readyRows{refused: true}
+	}
+	return r
 }
 
 // recordsOf are what rows say.

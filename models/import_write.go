@@ -77,6 +77,10 @@ func (db *DB) writeImport(ctx context.Context, im Import, progress func(written,
 	}
 	ready := <-w.makeReady(ctx, readyRows{})
 	for ended := im.State != ImportWriting; !ended; {
+		if ready.err != nil {
+			return ready.err
+		}
+		w.oneByOne = w.oneByOne || ready.refused // to find out which it is
 		began, next := time.Now(), w.makeReady(ctx, ready)
 		err := db.Write(ctx, w.by, func(tx *Tx) (err error) {
 			ended, err = w.some(ctx, tx, ready)
@@ -86,7 +90,7 @@ func (db *DB) writeImport(ctx context.Context, im Import, progress func(written,
 		var refused *refusedRowError
 		switch {
 		case apierror.IsDuplicate(err):
-			w.oneByOne, ready = true, readyRows{} // to find out which it is
+			ready = readyRows{refused: true}
 			continue
 		case errors.Is(err, errTaken):
 			ready = <-w.makeReady(ctx, readyRows{})
@@ -94,7 +98,7 @@ func (db *DB) writeImport(ctx context.Context, im Import, progress func(written,
 		case errors.As(err, &refused):
 			err, ended = w.revert(ctx, refused.Error()), true
 		}
-		if err := errors.Join(err, ready.err); err != nil {
+		if err != nil {
 			return err
 		}
 		progress(w.Written, im.Created+im.Updated)

@@ -113,14 +113,14 @@ func (db *DB) Mappings(ctx context.Context, by Actor, values url.Values) (*listi
 // (UTC).
 func (db *DB) DoctorsOf(ctx context.Context, by Actor, patient int64, values url.Values) (*listing.Page[AssignedDoctor], error) {
 	var page *listing.Page[AssignedDoctor]
-	err := db.readList(ctx, by, func(q *gorm.DB) (err error) {
-		page, err = db.doctorsOf(q, by, patient, values)
+	err := db.readList(ctx, by, values, func(q *gorm.DB, client listing.Client) (err error) {
+		page, err = doctorsOf(q, by, client, patient, values)
 		return err
 	})
 	return page, db.audit(by.event(now(), ActionList, Subject{Object: objectMapping, PatientID: patient}), err)
 }
 
-func (db *DB) doctorsOf(q *gorm.DB, by Actor, patient int64, values url.Values) (*listing.Page[AssignedDoctor], error) {
+func doctorsOf(q *gorm.DB, by Actor, client listing.Client, patient int64, values url.Values) (*listing.Page[AssignedDoctor], error) {
 	list, owned, when, patients := assignedDoctorList, by.owns("mappings.owner_id"), everything, []int64{patient}
 	day := values.Get("as_of")
 	if day != "" {
@@ -134,7 +134,7 @@ func (db *DB) doctorsOf(q *gorm.DB, by Actor, patient int64, values url.Values) 
 			return nil, err
 		}
 	}
-	page, err := listing.Find[AssignedDoctor](q, list, values, db.client(by), owned, among("mappings.patient_id", patients), when)
+	page, err := listing.Find[AssignedDoctor](q, list, values, client, owned, among("mappings.patient_id", patients), when)
 	if err == nil && len(page.Results) > 0 && day == "" {
 		return page, nil
 	}

@@ -95,7 +95,13 @@ func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
 
 // openPool makes a pool of DB_MAX_CONNS connections.
 func openPool(pc *pgx.ConnConfig, cfg *config.Config, afterConnect func(context.Context, *pgx.Conn) error) *sql.DB {
-	pool := stdlib.OpenDB(*pc, stdlib.OptionAfterConnect(afterConnect))
+	pool := stdlib.OpenDB(*pc, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		err := afterConnect(ctx, conn)
+		if err != nil {
+			_ = conn.Close(ctx) // nobody else does
+		}
+		return err
+	}))
 	pool.SetMaxOpenConns(cfg.MaxConns)
 	pool.SetMaxIdleConns(cfg.MaxIdle)
 	pool.SetConnMaxLifetime(time.Hour)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"healthcare/apierror"
 	"healthcare/config"
 	"healthcare/fastgorm"
+	"healthcare/listing"
 	"healthcare/timing"
 )
 
@@ -35,6 +37,7 @@ type replica struct {
 	mu      sync.Mutex
 	server  time.Time // when the primary began that the newest connection is to
 	counted int64     // of the beats
+	void    int64     // beats up to this number do not count
 	beats   []beat    // that the primary has acknowledged, the newest last
 
 	away  atomic.Bool  // it has failed, and has not shown a beat since
@@ -52,6 +55,7 @@ const (
 type WritePosition struct {
 	UserID int64 `gorm:"primaryKey"`
 	LSN    string
+	Server time.Time `gorm:"->"` // when the primary began that told this
 }
 
 // forReplicas makes the tables of what is only needed while the server runs. No backup and no move has them.
@@ -100,24 +104,34 @@ func (r *replica) check(q *gorm.DB, oldest int64, position string) error {
 	return err
 }
 
-// readList runs what reads for a list, all of it on one server: on the replica if that is up to date for the actor, else on
-// the primary. If the replica fails meanwhile, it runs again, on the primary.
-func (db *DB) readList(ctx context.Context, by Actor, read func(q *gorm.DB) error) error {
-	if oldest := db.replica.oldest(); oldest != 0 && !db.replica.away.Load() {
-		done, err := db.readReplica(ctx, by, oldest, read)
+// readList runs what reads for a list with these parameters, all of it on one server: on the replica if that is up to date
+// for the actor, else on the primary. If the replica fails meanwhile, it runs again, on the primary.
+func (db *DB) readList(ctx context.Context, by Actor, values url.Values, read func(q *gorm.DB, client listing.Client) error) error {
+	client := db.client(by)
+	if db.replica.oldest() != 0 && !db.replica.away.Load() && !by.onPrimary {
+		if values.Get("search") != "" { // who waits for a turn has no connection
+			over, err := db.turns.Take(ctx, by.ID)
+			if err != nil {
+				return apierror.FromDatabase(err)
+			}
+			defer over()
+			client.Turns = nil
+		}
+		done, err := db.readReplica(ctx, by, func(q *gorm.DB) error { return read(q, client) })
 		if done {
 			db.replica.lists.Add(1)
 			return err
 		}
 	}
 	db.listsOfPrimary.Add(1)
-	return read(db.read.WithContext(ctx))
+	return read(db.read.WithContext(ctx), client)
 }
 
 // readReplica is readList on the replica. It tells whether the answer is one that counts.
-func (db *DB) readReplica(ctx context.Context, by Actor, oldest int64, read func(q *gorm.DB) error) (done bool, err error) {
+func (db *DB) readReplica(ctx context.Context, by Actor, read func(q *gorm.DB) error) (done bool, err error) {
 	var noted WritePosition
-	if err := db.read.WithContext(ctx).Where("user_id = ?", by.ID).Limit(1).Find(&noted).Error; err != nil {
+	position := db.read.WithContext(ctx).Select("user_id, lsn::text AS lsn, pg_postmaster_start_time() AS server")
+	if err := position.Where("user_id = ?", by.ID).Limit(1).Find(&noted).Error; err != nil {
 		return true, apierror.FromDatabase(err)
 	}
 	if noted.LSN == "" {
@@ -126,7 +140,10 @@ func (db *DB) readReplica(ctx context.Context, by Actor, oldest int64, read func
 	near, cancel := context.WithTimeout(ctx, replicaWait)
 	defer cancel()
 	err = db.replica.OnOneConnection(near, func(q *gorm.DB) error {
-		if err := db.replica.check(q, oldest, noted.LSN); err != nil {
+		if !db.replica.isOn(noted.Server) { // a pooler has connected us to another server without a word
+			return errBehind
+		}
+		if err := db.replica.check(q, db.replica.oldest(), noted.LSN); err != nil {
 			return err
 		}
 		return read(fastgorm.Pool{DB: q}.WithContext(ctx))
@@ -153,9 +170,7 @@ func (db *DB) noteWrite(ctx context.Context, by Actor, err error) error {
 	later := clause.OnConflict{Columns: []clause.Column{{Name: "user_id"}},
 		DoUpdates: clause.Assignments(map[string]any{"lsn": gorm.Expr("greatest(write_positions.lsn, excluded.lsn)")})}
 	if db.write.WithContext(ctx).Model(&WritePosition{}).Clauses(later).Create(position).Error != nil {
-		db.replica.mu.Lock()
-		defer db.replica.mu.Unlock()
-		db.replica.beats = nil
+		db.replica.forget()
 	}
 	return nil
 }

@@ -41,9 +41,23 @@ func (r *replica) onServer(ctx context.Context, conn *pgx.Conn) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !began.Equal(r.server) {
-		r.server, r.beats = began, nil
+		r.server, r.beats, r.void = began, nil, r.counted
 	}
 	return nil
+}
+
+// isOn tells whether a primary is the one of the newest connection.
+func (r *replica) isOn(server time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return server.Equal(r.server)
+}
+
+// forget lets no beat count that has been begun.
+func (r *replica) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.beats, r.void = nil, r.counted
 }
 
 // oldest is the beat that the replica must show, or a later one; 0 if there is none.
@@ -91,7 +105,7 @@ func (db *DB) beat(ctx context.Context) error {
 	r := db.replica
 	r.mu.Lock()
 	r.counted++
-	next, server := beat{r.counted, time.Now()}, r.server
+	next := beat{r.counted, time.Now()}
 	r.mu.Unlock()
 	err := db.onSafeConnection(ctx, func(g *gorm.DB) error {
 		row := ReplicaBeat{Instance: r.instance, Number: next.number, At: now()}
@@ -102,7 +116,7 @@ func (db *DB) beat(ctx context.Context) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.server.Equal(server) {
+	if next.number > r.void {
 		r.beats = append(r.beats, next)
 	}
 	if n := int(replicaLag/beatEvery) + 1; len(r.beats) > n {

@@ -12,6 +12,7 @@ import (
 	"gorm.io/gorm"
 
 	"healthcare/apierror"
+	"healthcare/listing"
 )
 
 // Version is a record as it was after one change. Row is nil where the change was its deletion.
@@ -84,7 +85,7 @@ func versions[T any, R versioned[T]](ctx context.Context, db *DB, by Actor, id i
 		})
 	}
 	if which.Version == 0 {
-		err = db.readList(ctx, by, read)
+		err = db.readList(ctx, by, nil, func(q *gorm.DB, _ listing.Client) error { return read(q) })
 	} else { // a change may be built on it
 		err = read(db.read.WithContext(ctx))
 	}

@@ -282,6 +282,20 @@ func TestAnImportThatLosesARaceComesToNothing(t *testing.T) {
 	})
 }
 
+// So it may be after an upgrade, when the new version is stricter.
+func TestAnImportOfARowThatIsNoLongerValidComesToNothing(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		chief := api.Staff("chief")
+		begun := sendFile(chief, "of=patients&dry_run=false", "Name,Gender\nPetra,female\nAli,male\nDora,female\n").Expect(http.StatusAccepted).ID()
+		api.Exec(`UPDATE import_rows SET record = replace(record, '"male"', '"sideways"')`)
+		writeImports(api)
+		failed := chief.Get(kit.Path("imports", begun)).Expect(http.StatusOK).JSON
+		assert.Equal(t, "failed", failed["state"])
+		assert.Contains(t, failed["reason"], "Row 3 cannot be written any more")
+		assert.Empty(t, chief.Get("/api/patients/").Expect(http.StatusOK).Results())
+	})
+}
+
 // A process that ends in the middle leaves an import that is decided. Whoever comes next writes the rest, once.
 func TestAnImportGoesOnAfterACrash(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
