@@ -117,13 +117,13 @@ func (r *recorder) add(e Event) error {
 
 // storeEvents stores a batch, all of it or nothing. It passes Write by on PostgreSQL, where it is one statement.
 func (db *DB) storeEvents(ctx context.Context, events []Event) error {
-	events = slices.Clone(events) // GORM sets the ids of what it inserts: those of an attempt that failed may be taken by the next
+	// Copies, because GORM sets the ids of what it inserts: those of an attempt that failed may be taken by the next.
 	if db.group == nil {
-		return db.write.WithContext(ctx).Create(&events).Error
+		some := slices.Clone(events)
+		return db.write.WithContext(ctx).Create(&some).Error
 	}
 	return db.Write(ctx, Actor{}, func(tx *Tx) error {
-		some := slices.Clone(events) // for each attempt
-		return tx.CreateInBatches(some, eventBatch).Error
+		return tx.CreateInBatches(slices.Clone(events), eventBatch).Error
 	})
 }
 

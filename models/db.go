@@ -46,7 +46,7 @@ type DB struct {
 	imports      chan struct{} // wakes KeepImported
 	revocations  atomic.Int64
 
-	listsOfPrimary atomic.Int64 // that were read from it, see replica.go
+	listsOfPrimary atomic.Int64 // lists that were read from the primary, see replica.go
 	// waitedToMigrate is how long the start waited for another instance that migrated.
 	waitedToMigrate time.Duration
 	oldTexts        atomic.Bool // some search texts may be those of an earlier version, see migrate_texts.go

@@ -94,11 +94,15 @@ func (db *DB) openReplica(ctx context.Context, cfg *config.Config) error {
 // errBehind is of a replica that has not replayed yet what it must have.
 var errBehind = errors.New("the replica is behind")
 
-// check fails unless the server of a connection shows the beat, and has replayed the position.
-func (r *replica) check(q *gorm.DB, oldest int64, position string) error {
+// check fails unless the server of a connection shows a beat that counts, and has replayed the position.
+func (r *replica) check(q *gorm.DB, position string) error {
+	oldest := r.oldest()
+	if oldest == 0 {
+		return errBehind
+	}
 	var shown int64
 	err := q.Model(&ReplicaBeat{}).Where("instance = ? AND number >= ? AND pg_last_wal_replay_lsn() >= ?::pg_lsn", r.instance, oldest, position).Count(&shown).Error
-	if err == nil && (shown == 0 || oldest == 0) {
+	if err == nil && shown == 0 {
 		return errBehind
 	}
 	return err
@@ -143,7 +147,7 @@ func (db *DB) readReplica(ctx context.Context, by Actor, read func(q *gorm.DB) e
 		if !db.replica.isOn(noted.Server) { // a pooler has connected us to another server without a word
 			return errBehind
 		}
-		if err := db.replica.check(q, db.replica.oldest(), noted.LSN); err != nil {
+		if err := db.replica.check(q, noted.LSN); err != nil {
 			return err
 		}
 		return read(fastgorm.Pool{DB: q}.WithContext(ctx))

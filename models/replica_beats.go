@@ -129,7 +129,7 @@ func (db *DB) beat(ctx context.Context) error {
 func (r *replica) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, replicaWait)
 	defer cancel()
-	err := r.OnOneConnection(ctx, func(q *gorm.DB) error { return r.check(q, r.oldest(), "0/0") })
+	err := r.OnOneConnection(ctx, func(q *gorm.DB) error { return r.check(q, "0/0") })
 	r.away.Store(err != nil)
 	return apierror.FromDatabase(err)
 }

@@ -8,10 +8,10 @@
 # is made there and dropped again. The second run walks through the folder "Staff" with a staff account.
 set -eu
 cd "$(dirname "$0")/.."
+. tests/await.sh
 
 newman_version=6.2.2
 newman_limit=120 # seconds for one run
-start_limit=60   # seconds for the server to start
 
 case "${1:-both}" in
 both) databases="sqlite postgres" ;;
@@ -68,21 +68,15 @@ export JWT_SECRET
 # walk NAME ADDRESS: start the server on a free port, walk through the collection twice, stop the server.
 walk() {
 	export DATABASE_URL="$2"
-	: >"$tmp/$1.out" # before sed looks for it
+	: >"$tmp/$1.out" # before it is looked into
 	"$tmp/healthcare" >"$tmp/$1.out" 2>"$tmp/$1.log" &
 	server=$!
-	url=
-	tries=$((start_limit * 10))
-	while [ -z "$url" ]; do
-		url=$(sed -nE 's|.* on (http://[0-9.:]+)/ .*|\1|p' "$tmp/$1.out")
-		tries=$((tries - 1))
-		if [ "$tries" -lt 0 ] || ! kill -0 "$server" 2>/dev/null; then
-			echo "$1: the server did not start:" >&2
-			cat "$tmp/$1.out" "$tmp/$1.log" >&2
-			return 1
-		fi
-		[ -n "$url" ] || sleep 0.1
-	done
+	await_url "$tmp/$1.out" "$server"
+	if [ -z "$url" ]; then
+		echo "$1: the server did not start:" >&2
+		cat "$tmp/$1.out" "$tmp/$1.log" >&2
+		return 1
+	fi
 	echo "$staff_password" | "$tmp/healthcare" createadmin --username chief --email chief@example.org --password-stdin
 	for run in first second; do
 		staff=

@@ -1,5 +1,6 @@
 # Sourced, in the root of the repository, by the scripts in tests/scripts that try both databases: the program, built, in
 # $work, and a server of its own on each.
+. tests/await.sh
 work=$(mktemp -d)
 chmod 755 "$work" # apt downloads as another user
 server= database=
@@ -32,11 +33,7 @@ start_server() {
 	(cd "$dir" && exec env -i DATABASE_URL="$address" JWT_SECRET="$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')" PORT=0 "$@" \
 		"$work/healthcare" >"$dir/out" 2>"$dir/err") &
 	server=$!
-	for _ in $(seq 600); do
-		url=$(sed -n 's|.* on \(http://[^ /]*\)/.*|\1|p' "$dir/out")
-		if [ -n "$url" ] || ! kill -0 "$server" 2>/dev/null; then break; fi
-		sleep 0.1
-	done
+	await_url "$dir/out" "$server"
 	if [ -z "$url" ]; then
 		echo "$name: the server did not start:"
 		cat "$dir/err"

@@ -5,6 +5,7 @@
 # PostgreSQL is the server at TEST_DATABASE_URL, or at the usual local address.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tests/await.sh
 
 postgres=${TEST_DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable}
 name=clinic_readme_$$
@@ -41,16 +42,12 @@ mask() {
 walk() {
   local what=$1 step got=$dir/$1 steps=0
   mkdir "$got"
-  : >"$got/log" # before sed looks for it
+  : >"$got/log" # before it is looked into
   # Port 0 is one that is free; the first line says which.
   (cd "$got" && exec env -i PATH="$PATH" HOME="$HOME" PORT=0 "${@:2}" "$dir/healthcare" >"$got/log" 2>&1) &
   server=$!
-  port=
-  for _ in $(seq 600); do
-    port=$(sed -n 's#^Healthcare API [0-9.]* on http://127\.0\.0\.1:\([0-9]*\)/.*#\1#p' "$got/log")
-    if [ -n "$port" ] || ! kill -0 "$server" 2>/dev/null; then break; fi
-    sleep 0.1
-  done
+  await_url "$got/log" "$server"
+  port=${url##*:}
   if [ -z "$port" ]; then
     echo "The server does not start on $what:"
     cat "$got/log"

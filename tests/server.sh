@@ -1,5 +1,6 @@
 # Sourced by the scripts in the folders here: the program, built, and a server of their own. What the server is to be told is
 # in the environment.
+. ../await.sh
 dir=$(mktemp -d)
 pid=
 halt() {
@@ -19,12 +20,9 @@ serve() {
 	: >"$dir/out"
 	PORT=0 HOST=127.0.0.1 "$dir/healthcare" >"$dir/out" 2>"$dir/log" &
 	pid=$!
-	for _ in $(seq 600); do
-		address=$(sed -n 's|.*\(http://[0-9.:]*\)/ .*|\1|p' "$dir/out")
-		[ -z "$address" ] || return 0
-		kill -0 "$pid" 2>/dev/null || break
-		sleep 0.1
-	done
+	await_url "$dir/out" "$pid"
+	address=$url
+	[ -z "$address" ] || return 0
 	echo "the server did not start:" >&2
 	cat "$dir/log" >&2
 	return 1

@@ -26,6 +26,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -81,14 +82,15 @@ func run(ctx context.Context) (err error) {
 	limit := flag.Duration("limit", 8*time.Minute, "for everything")
 	flag.Parse()
 	wanted := flag.Args()
+	var names []string
+	for _, c := range commands {
+		names = append(names, c.name)
+	}
 	if slices.Contains(wanted, "all") {
-		wanted = nil
-		for _, c := range commands {
-			wanted = append(wanted, c.name)
-		}
+		wanted = names
 	}
 	if len(wanted) == 0 {
-		return errors.New("say which: crash-sqlite, crash-postgres, pgstop, standby, standby-backup, promotion, patroni, lossy, replica, spool, restarts, instances, pooler, disk or all")
+		return errors.New("say which: " + strings.Join(names, ", ") + " or all")
 	}
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()

@@ -126,7 +126,7 @@ func (n *node) end() error {
 }
 
 func (l *lab) startEtcd(ctx context.Context) (port int, stop func() error, err error) {
-	program, _, err := l.installed(ctx, "etcd", "etcd-server")
+	program, root, err := l.installed(ctx, "etcd", "etcd-server")
 	if err != nil {
 		return 0, nil, err
 	}
@@ -138,17 +138,10 @@ func (l *lab) startEtcd(ctx context.Context) (port int, stop func() error, err e
 		return 0, nil, err
 	}
 	url, peer := fmt.Sprintf("http://127.0.0.1:%d", port), fmt.Sprintf("http://127.0.0.1:%d", peers)
-	said := &log{}
-	cmd := exec.Command(program, "--data-dir", filepath.Join(l.dir, "etcd"), "--name", "one", "--listen-client-urls", url, "--advertise-client-urls", url, //nolint:gosec // Debian's
+	said, stop, err := l.launch(program, root, "--data-dir", filepath.Join(l.dir, "etcd"), "--name", "one", "--listen-client-urls", url, "--advertise-client-urls", url,
 		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "one="+peer)
-	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = []string{"HOME=" + l.dir}, l.dir, said, said
-	if err := cmd.Start(); err != nil {
+	if err != nil {
 		return 0, nil, err
-	}
-	stop = func() error {
-		err := cmd.Process.Kill()
-		_ = cmd.Wait() // which says that it was killed
-		return err
 	}
 	if err := (&instance{port: port}).await(ctx, "/health", http.StatusOK, 20*time.Second); err != nil {
 		return 0, nil, errors.Join(fmt.Errorf("etcd: %w\n%s", err, said), stop())

@@ -8,10 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"time"
 )
 
@@ -88,18 +85,9 @@ func startPgBouncer(ctx context.Context, l *lab, pg *cluster) (address string, s
 			return "", nil, err
 		}
 	}
-	said := &log{}
-	cmd := exec.Command(program, args...) //nolint:gosec // Debian's
-	libraries, _ := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-gnu"))
-	cmd.Env = []string{"LD_LIBRARY_PATH=" + strings.Join(libraries, ":")}
-	cmd.Stdout, cmd.Stderr = said, said
-	if err := cmd.Start(); err != nil {
+	said, stop, err := l.launch(program, root, args...)
+	if err != nil {
 		return "", nil, err
-	}
-	stop = func() error {
-		err := cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait() // with a code that says it was stopped
-		return err
 	}
 	at := fmt.Sprintf("127.0.0.1:%d", port)
 	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {

@@ -63,6 +63,23 @@ func (l *lab) installed(ctx context.Context, name string, packages ...string) (p
 	return found[0], root, nil
 }
 
+// launch runs an installed program until stop, and keeps what it says.
+func (l *lab) launch(program, root string, args ...string) (said *log, stop func() error, err error) {
+	libraries, _ := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-gnu"))
+	said = &log{}
+	cmd := exec.Command(program, args...) //nolint:gosec // Debian's
+	cmd.Env = []string{"HOME=" + l.dir, "LD_LIBRARY_PATH=" + strings.Join(libraries, ":")}
+	cmd.Dir, cmd.Stdout, cmd.Stderr = l.dir, said, said
+	stop = func() error {
+		err := cmd.Process.Signal(syscall.SIGTERM)
+		timer := time.AfterFunc(5*time.Second, func() { _ = cmd.Process.Kill() })
+		defer timer.Stop()
+		_ = cmd.Wait() // with a code that says it was stopped
+		return err
+	}
+	return said, stop, cmd.Start()
+}
+
 // start runs the proxy in front of instances until stop, and gives its address.
 func (p proxy) start(ctx context.Context, l *lab, behind []*instance) (url string, stop func() error, err error) {
 	program, root, err := l.installed(ctx, p.name, p.packages...)
@@ -91,20 +108,9 @@ func (p proxy) start(ctx context.Context, l *lab, behind []*instance) (url strin
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return "", nil, err
 	}
-	libraries, _ := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-gnu"))
-	said := &log{}
-	cmd := exec.Command(program, append(p.args, file)...) //nolint:gosec // Debian's
-	cmd.Env = []string{"HOME=" + l.dir, "LD_LIBRARY_PATH=" + strings.Join(libraries, ":")}
-	cmd.Dir, cmd.Stdout, cmd.Stderr = l.dir, said, said
-	if err := cmd.Start(); err != nil {
+	said, stop, err := l.launch(program, root, append(p.args, file)...)
+	if err != nil {
 		return "", nil, err
-	}
-	stop = func() error {
-		err := cmd.Process.Signal(syscall.SIGTERM)
-		timer := time.AfterFunc(5*time.Second, func() { _ = cmd.Process.Kill() })
-		defer timer.Stop()
-		_ = cmd.Wait() // with a code that says it was stopped
-		return err
 	}
 	front := &instance{port: port}
 	if err := front.await(ctx, "/readyz", 200, 10*time.Second); err != nil {
