@@ -175,6 +175,7 @@ func (tx *Tx) changeIdentifiers(p *Patient, in PatientUpdate, errs apierror.Fiel
 
 // handOver gives what belongs to a patient to a new owner.
 func (tx *Tx) handOver(p *Patient, owner int64, errs apierror.Fields) error {
+	tx.former = p.CreatedBy
 	err := tx.Scopes(tx.forShare).Where("is_active").Take(&User{}, owner).Error
 	if err = addIfMissing(errs, "created_by", owner, err); err != nil || len(errs) > 0 {
 		return err

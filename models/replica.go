@@ -23,8 +23,9 @@ import (
 // A replica is a standby of PostgreSQL's that lists, searches and histories are read from. What a change is built on is
 // never read there. Two rules keep it from showing what is out of date:
 //
-//   - Who has changed something sees it. After each commit, the position in PostgreSQL's log (LSN) is noted for the account;
-//     the replica must have replayed it. Another instance finds the note, too: it is in the primary.
+//   - Who has changed something sees it, and from whom a patient was taken sees it no more. After each commit, the position in
+//     PostgreSQL's log (LSN) is noted for the account; the replica must have replayed it. Another instance finds the note,
+//     too: it is in the primary.
 //   - Nothing is older than replicaLag. Each instance stores a beat in the primary every second, and the replica must show
 //     one that was begun within that time. So it does not count what follows another server than ours, or nobody. After a
 //     fail-over, beats that the former primary acknowledged count no more: see onServer.
@@ -139,7 +140,8 @@ func (db *DB) readReplica(ctx context.Context, by Actor, read func(q *gorm.DB) e
 		return true, apierror.FromDatabase(err)
 	}
 	if noted.LSN == "" {
-		return false, db.noteWrite(ctx, by, nil)
+		db.noteWrite(ctx, by.ID)
+		return false, nil
 	}
 	near, cancel := context.WithTimeout(ctx, replicaWait)
 	defer cancel()
@@ -164,17 +166,21 @@ func (db *DB) readReplica(ctx context.Context, by Actor, read func(q *gorm.DB) e
 	return false, err
 }
 
-// noteWrite notes that the actor has changed something, before it is told so. Should it fail, this instance reads nothing
-// from the replica until the next beat; others may do so, but never what is older than replicaLag.
-func (db *DB) noteWrite(ctx context.Context, by Actor, err error) error {
-	if err != nil || db.replica == nil || by.ID == 0 {
-		return err
+// noteWrite notes that something has changed for some accounts (0 is none), before the actor is told so. Should it fail, this
+// instance reads nothing from the replica until the next beat; others may do so, but never what is older than replicaLag.
+func (db *DB) noteWrite(ctx context.Context, accounts ...int64) {
+	if db.replica == nil {
+		return
 	}
-	position := map[string]any{"user_id": by.ID, "lsn": gorm.Expr("pg_current_wal_insert_lsn()")}
 	later := clause.OnConflict{Columns: []clause.Column{{Name: "user_id"}},
 		DoUpdates: clause.Assignments(map[string]any{"lsn": gorm.Expr("greatest(write_positions.lsn, excluded.lsn)")})}
-	if db.write.WithContext(ctx).Model(&WritePosition{}).Clauses(later).Create(position).Error != nil {
-		db.replica.forget()
+	for _, id := range accounts {
+		if id == 0 {
+			continue
+		}
+		position := map[string]any{"user_id": id, "lsn": gorm.Expr("pg_current_wal_insert_lsn()")}
+		if db.write.WithContext(ctx).Model(&WritePosition{}).Clauses(later).Create(position).Error != nil {
+			db.replica.forget()
+		}
 	}
-	return nil
 }

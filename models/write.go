@@ -21,6 +21,7 @@ type Tx struct {
 	refused      *Event // is audited if the transaction fails
 	alone        bool   // see WriteAlone
 	clinic       bool   // PATIENT_ACCESS is clinic
+	former       int64  // the account that a patient is taken from, see handOver
 	actorChanged bool   // what this process remembers of the actor is wrong, see checkActor and endOldest
 }
 
@@ -71,7 +72,10 @@ func (db *DB) writeAfter(ctx context.Context, by Actor, check, fn func(tx *Tx) e
 		if try < 5 && apierror.IsRetryable(err) {
 			continue
 		}
-		return db.noteWrite(ctx, by, db.finish(tx, err))
+		if err = db.finish(tx, err); err == nil {
+			db.noteWrite(ctx, by.ID, tx.former)
+		}
+		return err
 	}
 }
 
@@ -103,7 +107,10 @@ func (db *DB) WriteAlone(ctx context.Context, by Actor, fn func(tx *Tx) error) e
 				break // Write finds out what is wrong with the actor
 			}
 			if !errors.Is(err, errStale) && !apierror.IsRetryable(err) {
-				return db.noteWrite(on, by, db.finish(tx, err))
+				if err = db.finish(tx, err); err == nil {
+					db.noteWrite(on, by.ID)
+				}
+				return err
 			}
 		}
 	}

@@ -55,7 +55,7 @@ func replica(ctx context.Context, l *lab) (err error) {
 	for _, phase := range []struct {
 		name string
 		run  func(context.Context) error
-	}{{"paused", r.paused}, {"frozen", r.frozen}, {"killed", r.killed}, {"promoted", r.promoted}} {
+	}{{"handed over", r.handedOver}, {"paused", r.paused}, {"frozen", r.frozen}, {"killed", r.killed}, {"promoted", r.promoted}} {
 		before, began := r.seen.Load(), time.Now()
 		if err := phase.run(writing); err != nil {
 			stop()
@@ -239,6 +239,40 @@ func scrape(ctx context.Context, address string) (string, error) {
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
 	return string(text), err
+}
+
+// handedOver takes a patient from an account while the standby replays nothing: neither instance shows it to that any more.
+func (r *replicated) handedOver(ctx context.Context) error {
+	former, err := newClient(ctx, r.servers[0], "former", &stats{})
+	if err != nil {
+		return err
+	}
+	a, err := former.call(ctx, http.MethodPost, "/api/patients/", object{"name": "Petra Muster"}, "")
+	if err != nil || a.status != http.StatusCreated {
+		return fmt.Errorf("%s %w", a, err)
+	}
+	patient := fmt.Sprintf("/api/patients/%d/", a.number("id"))
+	me, err := r.staff.get(ctx, "/api/auth/me/", http.StatusOK)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(r.used(ctx), r.pause()); err != nil {
+		return err
+	}
+	a, err = r.staff.call(ctx, http.MethodPatch, patient, object{"created_by": me.number("id")}, "")
+	if err != nil || a.status != http.StatusOK {
+		return fmt.Errorf("%s %w", a, err)
+	}
+	for _, s := range r.servers {
+		former.url = s.url()
+		if a, err := former.get(ctx, "/api/patients/", http.StatusOK); err != nil || a.number("count") != 0 {
+			return fmt.Errorf("the former owner is shown %s %w", a, err)
+		}
+		if _, err := former.get(ctx, patient+"history/", http.StatusNotFound); err != nil {
+			return err
+		}
+	}
+	return r.follower.query("SELECT pg_wal_replay_resume()")
 }
 
 // paused lets the standby replay nothing for longer than a list may be old.
