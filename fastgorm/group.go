@@ -27,8 +27,13 @@ import (
 // If one of a group fails, the transaction is rolled back, and a second one runs each change within a savepoint: what
 // fails again leaves nothing behind and the others as they are. If the second fails as a whole (a full disk), or a change
 // panics, each has a transaction of its own.
+//
+// Another process may write, too. A leader asks for the database's lock each millisecond, so such a process need pause
+// only briefly for it. (SQLite's own busy_timeout asks ever more rarely.)
 type Group struct {
 	db   *gorm.DB
+	busy func(error) bool
+	wait time.Duration
 	turn chan struct{} // holds one while there is a leader
 
 	mu      sync.Mutex
@@ -43,8 +48,11 @@ type member struct {
 	done   chan bool // whether the group has decided; err is then what it decided
 }
 
-// NewGroup makes a group for the one connection of db that writes.
-func NewGroup(db *gorm.DB) *Group { return &Group{db: db, turn: make(chan struct{}, 1)} }
+// NewGroup makes a group for the one connection of db that writes. Its busy_timeout is 0, and its transactions begin
+// IMMEDIATE. Busy tells which errors say that another process writes; the group waits so long for that one.
+func NewGroup(db *gorm.DB, busy func(error) bool, wait time.Duration) *Group {
+	return &Group{db: db, busy: busy, wait: wait, turn: make(chan struct{}, 1)}
+}
 
 // Transaction is GORM's Transaction, together with what else waits. Change may run more than once.
 func (g *Group) Transaction(ctx context.Context, change func(*gorm.DB) error) error {
@@ -72,9 +80,28 @@ func (g *Group) Transaction(ctx context.Context, change func(*gorm.DB) error) er
 	spent.Waited(joined.Add(time.Since(m.began)))
 	defer spent.InDatabase(m.began)
 	if !decided {
-		return g.db.WithContext(ctx).Transaction(change)
+		return g.alone(ctx, change)
 	}
 	return m.err
+}
+
+// alone is GORM's Transaction that waits while another process writes.
+func (g *Group) alone(ctx context.Context, change func(*gorm.DB) error) error {
+	for began := time.Now(); ; {
+		has := false
+		err := g.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+			has = true
+			return change(tx)
+		})
+		if has || !g.busy(err) || time.Since(began) > g.wait {
+			return err
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // leave takes a member off the list. It is false if the leader has begun with it.
@@ -116,7 +143,7 @@ func (g *Group) lead(ctx context.Context, leader *member) {
 	}()
 	ctx, cancel := Uncancelled(ctx)
 	defer cancel()
-	err := g.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+	err := g.alone(ctx, func(tx *gorm.DB) error {
 		members = g.admit() // not before BEGIN: while another process writes, each may still leave
 		return inTurn(tx, members)
 	})
@@ -124,7 +151,7 @@ func (g *Group) lead(ctx context.Context, leader *member) {
 	case err == nil:
 		decided = true
 	case len(members) > 1:
-		decided = g.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error { return withSavepoints(tx, members) }) == nil
+		decided = g.alone(ctx, func(tx *gorm.DB) error { return withSavepoints(tx, members) }) == nil
 	case len(members) == 1:
 		members[0].err, decided = err, true
 	case g.leave(leader): // BEGIN failed; the others try in their turn

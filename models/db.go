@@ -148,9 +148,10 @@ func (db *DB) Close() error {
 }
 
 // SQLite's settings: every commit survives a power loss (synchronous=FULL), readers never wait for the writer (WAL),
-// and a transaction takes the write lock when it begins, so that it cannot lose it half-way.
+// and a transaction takes the write lock when it begins, so that it cannot lose it half-way. The writer waits for other
+// processes only while it connects: later its group does so.
 const (
-	sqliteWriter = "&_pragma=foreign_keys(1)&_txlock=immediate"
+	sqliteWriter = "&_pragma=foreign_keys(1)&_txlock=immediate&_pragma=busy_timeout(0)"
 	sqliteReader = "&_pragma=query_only(1)"
 	sqliteWait   = 5 * time.Second
 )
@@ -190,7 +191,7 @@ func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
 	db.probe = openInterruptible(sqliteDSN(path, wait, sqliteReader))
 	limitProbe(db.probe)
 	limitPool(db.write, 1)
-	db.group = fastgorm.NewGroup(db.write.DB)
+	db.group = fastgorm.NewGroup(db.write.DB, isBusy, wait)
 	readers := min(cfg.MaxConns, max(4, runtime.NumCPU()))
 	limitPool(db.read, readers)
 	db.turns = listing.NewTurns(readers)

@@ -15,11 +15,11 @@ import (
 )
 
 // How an import is written: as many rows in one transaction as take so long. On SQLite, others who write wait for it. Then
-// they have a pause: so long waits, at most, who waits that long already (SQLite asks at 1, 3, 8, 18, 33, 53, 78 and 103 ms).
+// they have a pause: they ask each millisecond, see fastgorm.Group, and later if the machine is busy.
 const (
 	writeFor     = 250 * time.Millisecond
 	waitedFor    = 100 * time.Millisecond // on SQLite
-	othersWrite  = 25 * time.Millisecond  // then
+	othersWrite  = 5 * time.Millisecond   // then
 	writeFirst   = 50                     // rows, before that is known
 	writeLeast   = 20
 	writeMost    = 1000
