@@ -131,20 +131,29 @@ func findByCursor[T any](db *gorm.DB, r request) (*Page[T], error) {
 
 // besideCursor is the statement of the rows that follow the cursor in this direction.
 func (r request) besideCursor(descending bool) clause.Expr {
-	conditions := r.conditions()
-	if r.cursor != nil {
-		after := " > "
-		if descending {
-			after = " < "
-		}
-		conditions = append(conditions, gorm.Expr("("+r.orderBy+", "+r.Table+".id)"+after+"(?, ?)", r.key, r.cursor.ID))
-	}
-	var hits clause.Expr
 	if len(r.readings) > 0 {
-		hits = r.withHits()
-		conditions = append(conditions, gorm.Expr(r.Table+".id IN (SELECT id FROM hits)"))
+		hits := r.withHits()
+		ids := fromWhere("hits", "", r.afterCursor("sort_key", "hits", descending)...)
+		rows := fromWhere(r.Table, r.Joins, r.idIn("SELECT id"+ids.SQL+orderAndLimit("sort_key", "hits", descending, r.size+1), ids.Vars...))
+		return r.positions(hits.SQL, rows, descending, hits.Vars...)
 	}
-	rows := fromWhere(r.Table, r.Joins, conditions...)
-	return gorm.Expr(hits.SQL+"SELECT "+r.Columns+", "+r.orderBy+" AS cursor_key, "+r.Table+".id AS cursor_id"+rows.SQL+
-		orderAndLimit(r.orderBy, r.Table, descending, r.size+1), slices.Concat(hits.Vars, rows.Vars)...)
+	return r.positions("", fromWhere(r.Table, r.Joins, append(r.conditions(), r.afterCursor(r.orderBy, r.Table, descending)...)...), descending)
+}
+
+// afterCursor is the condition of the rows after the cursor, if there is one.
+func (r request) afterCursor(column, table string, descending bool) []clause.Expr {
+	if r.cursor == nil {
+		return nil
+	}
+	after := " > "
+	if descending {
+		after = " < "
+	}
+	return []clause.Expr{gorm.Expr("("+column+", "+table+".id)"+after+"(?, ?)", r.key, r.cursor.ID)}
+}
+
+// positions selects rows with their positions.
+func (r request) positions(with string, rows clause.Expr, descending bool, vars ...any) clause.Expr {
+	return gorm.Expr(with+"SELECT "+r.Columns+", "+r.orderBy+" AS cursor_key, "+r.Table+".id AS cursor_id"+rows.SQL+
+		orderAndLimit(r.orderBy, r.Table, descending, r.size+1), slices.Concat(vars, rows.Vars)...)
 }
