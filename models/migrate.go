@@ -51,6 +51,10 @@ func (db *DB) migratePostgres(ctx context.Context, pc *pgx.ConnConfig, cfg *conf
 		defer func() {
 			err = errors.Join(err, one.Exec("SELECT pg_advisory_unlock(?)", migrationLock).Error)
 		}()
+		// GORM asks the same of each table, in statements that take longer to plan than to run.
+		if err := one.Exec("SET plan_cache_mode = force_generic_plan").Error; err != nil {
+			return err
+		}
 		return migrate(one)
 	})
 }
