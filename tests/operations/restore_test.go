@@ -26,15 +26,15 @@ func TestARestoreOnPostgresTakesNoNameThatIsInUse(t *testing.T) {
 	api.User("ana").Patient("Petra")
 	file := filepath.Join(t.TempDir(), "backup.zip")
 	backUp(api, file)
-	taken := map[string]string{"append_only": "CREATE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"}
+	taken := map[string]string{"append_only": "FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"}
 	for table := range backUp(api, file+".2").Tables {
-		taken[table] = "CREATE TABLE " + table + " (theirs text); INSERT INTO " + table + " VALUES ('kept')"
+		taken[table] = "TABLE " + table + " AS SELECT 'kept' AS theirs"
 	}
-	taken["seals"] = "CREATE VIEW seals AS SELECT 'kept' AS theirs"
+	taken["seals"] = "VIEW seals AS SELECT 'kept' AS theirs"
 	require.Len(t, taken, len(models.Tables)+1)
-	for name, statement := range taken {
-		other := &kit.API{T: t, Config: elsewhere(api)}
-		other.Exec(statement)
+	other := &kit.API{T: t, Config: elsewhere(api)}
+	for name, object := range taken {
+		other.Exec("CREATE " + object)
 		code, says := other.RunCommand("", "restore", file)
 		assert.Equal(t, 1, code, name)
 		assert.Contains(t, says, "not empty: it has "+name)
@@ -42,9 +42,11 @@ func TestARestoreOnPostgresTakesNoNameThatIsInUse(t *testing.T) {
 			assert.Equal(t, []string{"kept"}, other.Rows("SELECT theirs FROM "+name))
 		}
 		assert.Len(t, leftIn(t, other.Config), 1, name)
+		kind, _, _ := strings.Cut(object, " ")
+		other.Exec("DROP " + kind + " " + name)
+		assert.Empty(t, leftIn(t, other.Config), name)
 	}
 
-	other := &kit.API{T: t, Config: elsewhere(api)}
 	other.Exec("CREATE TABLE invoices (theirs text); INSERT INTO invoices VALUES ('kept'); CREATE SCHEMA theirs; CREATE TABLE theirs.patients (name text)")
 	code, says := other.RunCommand("", "restore", file)
 	require.Zero(t, code, says)
