@@ -91,7 +91,7 @@ func TestARestoredAndAMovedDatabaseTellOfTheBackupBefore(t *testing.T) {
 		last, _ := saysOfBackups(api)
 		assert.Greater(t, last, before)
 
-		restored := &kit.API{T: t, Config: elsewhere(api)}
+		restored := elsewhere(api)
 		runs(restored, "restore", filepath.Join(dir, "last.zip"))
 		made, checked := saysOfBackups(kit.Start(t, restored.Config))
 		assert.InDelta(t, before, made, 0)
@@ -125,7 +125,7 @@ func TestACheckWithoutADatabaseMakesNone(t *testing.T) {
 	api := kit.Start(t, kit.BaseConfig(kit.FreshSQLite(t)))
 	file := filepath.Join(t.TempDir(), "backup.zip")
 	backUp(api, file)
-	nowhere := &kit.API{T: t, Config: elsewhere(api)}
+	nowhere := elsewhere(api)
 	assert.Contains(t, runs(nowhere, "backup", "--check", file), notNoted)
-	assert.Empty(t, leftIn(t, nowhere.Config))
+	assert.Empty(t, leftIn(nowhere))
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"healthcare/backup"
-	"healthcare/config"
 	"healthcare/tests/kit"
 )
 
@@ -29,16 +28,16 @@ func backUp(api *kit.API, file string) *backup.Manifest {
 	return m
 }
 
-// elsewhere is the configuration of an empty database of the same kind.
-func elsewhere(api *kit.API) *config.Config {
+// elsewhere is an empty database of the same kind.
+func elsewhere(api *kit.API) *kit.API {
 	api.T.Helper()
 	cfg := *api.Config
 	if !api.IsPostgres() {
 		cfg.Database.SQLite = filepath.Join(api.T.TempDir(), "restored.db")
-		return &cfg
+	} else {
+		cfg.Database.Postgres = kit.FreshPostgresFrom(api.T, "")
 	}
-	cfg.Database.Postgres = kit.FreshPostgresFrom(api.T, "")
-	return &cfg
+	return &kit.API{T: api.T, Config: &cfg}
 }
 
 func TestABackupMadeUnderLoadRestoresWhatItTells(t *testing.T) {
@@ -95,11 +94,11 @@ func TestABackupMadeUnderLoadRestoresWhatItTells(t *testing.T) {
 		assert.Equal(t, made, checked)
 
 		target := elsewhere(api)
-		restored, err := backup.Restore(t.Context(), target, file, silent)
+		restored, err := backup.Restore(t.Context(), target.Config, file, silent)
 		require.NoError(t, err)
 		assert.Equal(t, made, restored)
 		t.Run("the restored", func(t *testing.T) {
-			other := kit.Start(t, target)
+			other := kit.Start(t, target.Config)
 			there := ana.At(other)
 			assert.Equal(t, before, there.Get(kit.Path("patients", p)).Expect(http.StatusOK).Raw)
 			assert.Equal(t, []string{"Cy"}, there.DoctorsOf(p, ""))
@@ -111,7 +110,7 @@ func TestABackupMadeUnderLoadRestoresWhatItTells(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, made.Tables["seals"].Rows, report.Seals)
 		})
-		_, err = backup.Restore(t.Context(), target, file, silent)
+		_, err = backup.Restore(t.Context(), target.Config, file, silent)
 		require.ErrorContains(t, err, "not empty")
 	}, kit.MigrateAgain)
 }
@@ -168,9 +167,9 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 			require.NoError(t, os.WriteFile(file, damaged, 0o600))
 			_, err := backup.Check(t.Context(), api.Config, file, silent)
 			require.Error(t, err, name)
-			_, err = backup.Restore(t.Context(), target, file, silent)
+			_, err = backup.Restore(t.Context(), target.Config, file, silent)
 			require.Error(t, err, name)
-			assert.Empty(t, leftIn(t, target), name)
+			assert.Empty(t, leftIn(target), name)
 		}
 		if api.IsPostgres() {
 			none := func() bool { // a test beside this one may have just made one that nobody is connected to yet
@@ -184,17 +183,16 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 }
 
 // leftIn is what a database holds that was empty, and what is beside its file.
-func leftIn(t *testing.T, cfg *config.Config) (names []string) {
-	t.Helper()
-	if path := cfg.Database.SQLite; cfg.Database.Postgres == "" {
-		entries, err := os.ReadDir(filepath.Dir(path))
-		require.NoError(t, err)
+func leftIn(there *kit.API) (names []string) {
+	there.T.Helper()
+	if !there.IsPostgres() {
+		entries, err := os.ReadDir(filepath.Dir(there.Config.Database.SQLite))
+		require.NoError(there.T, err)
 		for _, e := range entries {
 			names = append(names, e.Name())
 		}
 		return names
 	}
-	there := &kit.API{T: t, Config: cfg}
 	return there.Rows("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace" +
 		" UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace UNION ALL SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1")
 }

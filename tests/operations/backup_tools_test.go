@@ -33,7 +33,7 @@ func TestABackupOfSQLiteIsForBothAndOneOfPostgreSQLIsToldInWords(t *testing.T) {
 			return err
 		},
 		func(api *kit.API, file string) error {
-			_, err := backup.Restore(t.Context(), elsewhere(api), file, silent)
+			_, err := backup.Restore(t.Context(), elsewhere(api).Config, file, silent)
 			return err
 		},
 	} {
@@ -194,10 +194,10 @@ func TestADumpThatEndsHalfWayLeavesNothing(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 		}()
-		_, err := backup.Restore(ctx, target, file, silent)
+		_, err := backup.Restore(ctx, target.Config, file, silent)
 		cancel()
 		require.ErrorContains(t, err, says)
-		gone := func() bool { return len(leftIn(t, target)) == 0 }
+		gone := func() bool { return len(leftIn(target)) == 0 }
 		require.Eventually(t, gone, kit.WaitLimit, 10*time.Millisecond, says)
 	}
 }

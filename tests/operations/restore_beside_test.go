@@ -104,7 +104,7 @@ func TestNobodyOpensAFileThatIsBeingRestored(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.True(t, asked)
-	assert.Equal(t, []string{"clinic.db"}, leftIn(t, target))
+	assert.Equal(t, []string{"clinic.db"}, leftIn(&kit.API{T: t, Config: target}))
 	assert.Len(t, kit.Start(t, target).Rows("SELECT name FROM patients"), 1)
 }
 

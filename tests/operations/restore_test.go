@@ -32,7 +32,7 @@ func TestARestoreOnPostgresTakesNoNameThatIsInUse(t *testing.T) {
 	}
 	taken["seals"] = "VIEW seals AS SELECT 'kept' AS theirs"
 	require.Len(t, taken, len(models.Tables)+1)
-	other := &kit.API{T: t, Config: elsewhere(api)}
+	other := elsewhere(api)
 	for name, object := range taken {
 		other.Exec("CREATE " + object)
 		code, says := other.RunCommand("", "restore", file)
@@ -41,10 +41,10 @@ func TestARestoreOnPostgresTakesNoNameThatIsInUse(t *testing.T) {
 		if name != "append_only" {
 			assert.Equal(t, []string{"kept"}, other.Rows("SELECT theirs FROM "+name))
 		}
-		assert.Len(t, leftIn(t, other.Config), 1, name)
+		assert.Len(t, leftIn(other), 1, name)
 		kind, _, _ := strings.Cut(object, " ")
 		other.Exec("DROP " + kind + " " + name)
-		assert.Empty(t, leftIn(t, other.Config), name)
+		assert.Empty(t, leftIn(other), name)
 	}
 
 	other.Exec("CREATE TABLE invoices (theirs text); INSERT INTO invoices VALUES ('kept'); CREATE SCHEMA theirs; CREATE TABLE theirs.patients (name text)")
@@ -61,7 +61,7 @@ func TestARestoreOnSQLiteReplacesNoOtherProgramsFile(t *testing.T) {
 	api.User("ana")
 	file := filepath.Join(t.TempDir(), "backup.zip")
 	backUp(api, file)
-	other := &kit.API{T: t, Config: elsewhere(api)}
+	other := elsewhere(api)
 	other.Exec("CREATE TABLE invoices (theirs text)")
 	code, says := other.RunCommand("", "restore", file)
 	assert.Equal(t, 1, code)
@@ -97,12 +97,12 @@ func TestARestoreThatDiffersFromItsManifestLeavesNothing(t *testing.T) {
 			m.Tables["patients"] = backup.TableSum{Rows: 2, SHA256: m.Tables["patients"].SHA256}
 			m.Tables["users"] = backup.TableSum{Rows: 1, SHA256: "other"}
 		})
-		other := &kit.API{T: t, Config: elsewhere(api)}
+		other := elsewhere(api)
 		for _, args := range [][]string{{"backup", "--check", file}, {"restore", file}} {
 			code, says := other.RunCommand("", args...)
 			assert.Equal(t, 1, code)
 			assert.Contains(t, says, "table patients has 1 rows, not 2, table users has other content")
-			assert.Empty(t, leftIn(t, other.Config))
+			assert.Empty(t, leftIn(other))
 		}
 		code, says := other.RunCommand("", "restore", good) // and the right one finds room
 		require.Zero(t, code, says)
@@ -121,14 +121,14 @@ func TestARestoreThatIsInterruptedLeavesNothing(t *testing.T) {
 			if last == 0 {
 				cancel()
 			}
-			_, err := backup.Restore(ctx, target, file, func(done, _ int64) {
+			_, err := backup.Restore(ctx, target.Config, file, func(done, _ int64) {
 				if done == last {
 					cancel()
 				}
 			})
 			require.ErrorIs(t, err, context.Canceled)
-			gone := func() bool { return len(leftIn(t, target)) == 0 } // the server may still be rolling back
-			require.Eventually(t, gone, kit.WaitLimit, kit.WaitLimit/1000, "after %d tables: %v", last, leftIn(t, target))
+			gone := func() bool { return len(leftIn(target)) == 0 } // the server may still be rolling back
+			require.Eventually(t, gone, kit.WaitLimit, kit.WaitLimit/1000, "after %d tables: %v", last, leftIn(target))
 		}
 	}, kit.MigrateAgain)
 }
@@ -150,9 +150,9 @@ func TestAManifestOfOtherTablesIsRefused(t *testing.T) {
 		for says, change := range changes {
 			file := altered(t, good, change)
 			for _, do := range []func(context.Context, *config.Config, string, backup.Progress) (*backup.Manifest, error){backup.Check, backup.Restore} {
-				_, err := do(t.Context(), target, file, func(int64, int64) { t.Error("it was restored before it was refused") })
+				_, err := do(t.Context(), target.Config, file, func(int64, int64) { t.Error("it was restored before it was refused") })
 				require.ErrorContains(t, err, says)
-				assert.Empty(t, leftIn(t, target))
+				assert.Empty(t, leftIn(target))
 			}
 		}
 	}, kit.MigrateAgain)
@@ -171,12 +171,11 @@ func TestTextsOfAnyShapeAreRestoredOnPostgres(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "backup.zip")
 	made := backUp(api, file)
 	target := elsewhere(api)
-	restored, err := backup.Restore(t.Context(), target, file, silent)
+	restored, err := backup.Restore(t.Context(), target.Config, file, silent)
 	require.NoError(t, err)
 	assert.Equal(t, made, restored)
-	there := &kit.API{T: t, Config: target}
 	for i, text := range texts {
-		assert.True(t, text == there.Text(fmt.Sprint("SELECT medical_history FROM patients WHERE id = ", i+1)), i)
+		assert.True(t, text == target.Text(fmt.Sprint("SELECT medical_history FROM patients WHERE id = ", i+1)), i)
 	}
 }
 
@@ -203,6 +202,6 @@ func TestABackupRestoresIntoADatabaseOfAnotherLanguage(t *testing.T) {
 	backUp(api, file)
 	code, says := api.RunCommand("", "backup", "--check", file)
 	require.Zero(t, code, says)
-	_, err := backup.Restore(t.Context(), elsewhere(api), file, silent)
+	_, err := backup.Restore(t.Context(), elsewhere(api).Config, file, silent)
 	require.NoError(t, err)
 }
