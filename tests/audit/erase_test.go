@@ -150,13 +150,15 @@ func TestTheSealsOfErasedEventsHold(t *testing.T) {
 			pack(api)
 			proved(api, "unchanged: ")
 			named := fmt.Sprintf("THE AUDIT TRAIL IS BROKEN: event %d was changed", first)
+			var statements []string
 			for _, changes := range []string{
 				"user_id = 77", "action = 'update'", "changes = '{}'", `changes = '{"name":{"from":null,"to":"Eve"}}'`,
 				`changes = '{"erased":""}'`, `changes = '{"erased":"0123"}'`,
 				"changes = (SELECT changes FROM events WHERE action = 'update' AND patient_id = 10)", // erased as well, of another event
 			} {
-				broken(api, named, fmt.Sprintf("UPDATE events SET %s WHERE id = %d", changes, first))
+				statements = append(statements, fmt.Sprintf("UPDATE events SET %s WHERE id = %d", changes, first))
 			}
+			broken(api, named, statements...)
 			broken(api, fmt.Sprintf("event %d was removed", first), fmt.Sprintf("DELETE FROM events WHERE id = %d", first))
 			broken(api, fmt.Sprintf("event %d was changed", second), fmt.Sprintf("UPDATE events SET changes = '{\"erased\":\"00112233445566778899aabbccddeeff\"}' WHERE id = %d", second))
 			broken(api, "BROKEN", "DELETE FROM events WHERE action = 'erase' AND object = 'patient'", "UPDATE events SET changes = replace(changes, 'letter', 'phone') WHERE action = 'erase'")
