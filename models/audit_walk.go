@@ -73,10 +73,9 @@ func (v *verification) readParts(ctx context.Context, after, lastID int64, yield
 		err := v.q.WithContext(ctx).Where("id > ?", after).Order("id").Limit(sealsAtOnce).Find(&rows).Error
 		if err != nil {
 			yield(newPart(nil, 0, err))
-		}
-		if err != nil || len(rows) == 0 {
 			return
 		}
+		last := len(rows) < sealsAtOnce
 		for len(rows) > 0 {
 			n, events := 1, len(rows[0].EventIDs)
 			for n < len(rows) && rows[n].goesWith(rows[0]) && events+len(rows[n].EventIDs) <= sealBatch {
@@ -87,6 +86,9 @@ func (v *verification) readParts(ctx context.Context, after, lastID int64, yield
 				return
 			}
 			after, lastID, rows = rows[n-1].ID, rows[n-1].LastID, rows[n:]
+		}
+		if last {
+			return
 		}
 	}
 }

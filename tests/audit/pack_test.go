@@ -201,6 +201,10 @@ func TestWhatSeveralKeysSealedIsPackedAndProved(t *testing.T) {
 // A clinic's server makes a seal for every second or third event.
 func TestPackedSealsTakeATwentiethOfTheEventsSpace(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		if api.IsPostgres() { // whose files may still be as large as those of the test before
+			api.LiftAppendOnly()
+			api.Exec("TRUNCATE events")
+		}
 		ana := api.User("ana")
 		const events = 400
 		for i := range events {
