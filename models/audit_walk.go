@@ -75,20 +75,28 @@ func (v *verification) readParts(ctx context.Context, after, lastID int64, yield
 			yield(newPart(nil, 0, err))
 			return
 		}
-		last := len(rows) < sealsAtOnce
+		if len(rows) == 0 {
+			return
+		}
+		short := len(rows) < sealsAtOnce
+		var loading []chan struct{}
 		for len(rows) > 0 {
 			n, events := 1, len(rows[0].EventIDs)
 			for n < len(rows) && rows[n].goesWith(rows[0]) && events+len(rows[n].EventIDs) <= sealBatch {
 				events += len(rows[n].EventIDs)
 				n++
 			}
-			if !yield(newPart(rows[:n], lastID, nil)) {
+			p := newPart(rows[:n], lastID, nil)
+			if !yield(p) {
 				return
+			}
+			if short {
+				loading = append(loading, p.loaded)
 			}
 			after, lastID, rows = rows[n-1].ID, rows[n-1].LastID, rows[n:]
 		}
-		if last {
-			return
+		for _, loaded := range loading { // an archive that is made meanwhile is told of by a newer seal
+			<-loaded
 		}
 	}
 }
