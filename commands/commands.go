@@ -123,6 +123,9 @@ func (p Program) configure(ctx context.Context, mayBeMade bool) (*config.Config,
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Migrated = p.Migrated; cfg.Migrated { // so it is there
+		return cfg, nil
+	}
 	return cfg, models.CheckDatabase(ctx, cfg, mayBeMade)
 }
 
@@ -141,7 +144,6 @@ func (p Program) openDatabase(ctx context.Context, mayBeMade bool, use func(*mod
 	if err != nil {
 		return err
 	}
-	cfg.Migrated = p.Migrated
 	p.using(cfg)
 	if err := cfg.KeepSecret(); err != nil {
 		return err

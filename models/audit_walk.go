@@ -73,20 +73,30 @@ func (v *verification) readParts(ctx context.Context, after, lastID int64, yield
 		err := v.q.WithContext(ctx).Where("id > ?", after).Order("id").Limit(sealsAtOnce).Find(&rows).Error
 		if err != nil {
 			yield(newPart(nil, 0, err))
-		}
-		if err != nil || len(rows) == 0 {
 			return
 		}
+		if len(rows) == 0 {
+			return
+		}
+		short := len(rows) < sealsAtOnce
+		var loading []chan struct{}
 		for len(rows) > 0 {
 			n, events := 1, len(rows[0].EventIDs)
 			for n < len(rows) && rows[n].goesWith(rows[0]) && events+len(rows[n].EventIDs) <= sealBatch {
 				events += len(rows[n].EventIDs)
 				n++
 			}
-			if !yield(newPart(rows[:n], lastID, nil)) {
+			p := newPart(rows[:n], lastID, nil)
+			if !yield(p) {
 				return
 			}
+			if short {
+				loading = append(loading, p.loaded)
+			}
 			after, lastID, rows = rows[n-1].ID, rows[n-1].LastID, rows[n:]
+		}
+		for _, loaded := range loading { // an archive that is made meanwhile is told of by a newer seal
+			<-loaded
 		}
 	}
 }

@@ -57,22 +57,25 @@ func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
 	}
 	cancelStatements(pc)
 	noteUnsafeCommits(pc)
-	pooled, err := behindPooler(ctx, pc)
-	if err != nil {
-		return fmt.Errorf("PostgreSQL cannot be reached: %w", err)
-	}
-	if pooled {
-		withoutNamedStatements(pc, cfg.Database.Postgres)
-	}
 	if cfg.Database.Replica != "" {
 		if err := db.openReplica(ctx, cfg); err != nil {
 			return err
 		}
 	}
-	pool := openPool(pc, cfg, func(ctx context.Context, conn *pgx.Conn) error {
+	onConnection := func(ctx context.Context, conn *pgx.Conn) error {
 		db.revocations.Add(1) // it may be another server, after a fail-over: what was known of who asks is asked again
 		return errors.Join(utcTimes(ctx, conn), db.replica.onServer(ctx, conn))
-	})
+	}
+	pool := openPool(pc, cfg, onConnection)
+	pooled, err := poolerBefore(ctx, pool)
+	if err != nil {
+		return errors.Join(fmt.Errorf("PostgreSQL cannot be reached: %w", err), pool.Close())
+	}
+	if pooled {
+		withoutNamedStatements(pc, cfg.Database.Postgres)
+		_ = pool.Close()
+		pool = openPool(pc, cfg, onConnection)
+	}
 	if db.read, err = openGORM(postgres.New(postgres.Config{Conn: pool}), cfg); err != nil {
 		return errors.Join(fmt.Errorf("PostgreSQL cannot be reached: %w", err), pool.Close())
 	}

@@ -80,7 +80,7 @@ func (db *DB) openReplica(ctx context.Context, cfg *config.Config) error {
 	cancelStatements(pc)
 	near, cancel := context.WithTimeout(ctx, replicaWait)
 	defer cancel()
-	if pooled, err := behindPooler(near, pc); pooled || err != nil { // nobody knows: this works everywhere
+	if pooled, err := poolerAt(near, pc); pooled || err != nil { // nobody knows: this works everywhere
 		withoutNamedStatements(pc, cfg.Database.Replica)
 	}
 	pool := openPool(pc, cfg, utcTimes)

@@ -35,7 +35,8 @@ func (r *replica) onServer(ctx context.Context, conn *pgx.Conn) error {
 		return nil
 	}
 	var began time.Time
-	if err := conn.QueryRow(ctx, "SELECT pg_postmaster_start_time()").Scan(&began); err != nil {
+	// No named statement: whether there is a pooler is asked on the first of these connections.
+	if err := conn.QueryRow(ctx, "SELECT pg_postmaster_start_time()", pgx.QueryExecModeSimpleProtocol).Scan(&began); err != nil {
 		return err
 	}
 	r.mu.Lock()

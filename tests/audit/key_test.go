@@ -3,6 +3,7 @@ package audit
 import (
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -57,6 +58,27 @@ func refused(api *kit.API, says string, args ...string) {
 	kit.Absent(api.T, out, "BROKEN", newSecret, newKey, lastKey, kit.JWTSecret, kit.AuditKey)
 }
 
+// keep copies tables, and returns what makes them as they were: it touches only rows that differ.
+func keep(api *kit.API, tables ...string) (putBack func()) {
+	api.T.Helper()
+	var copies, back, drops strings.Builder
+	for _, table := range tables {
+		kept := "kept_" + table
+		drops.WriteString("DROP TABLE IF EXISTS " + kept + ";")
+		copies.WriteString("CREATE TABLE IF NOT EXISTS " + kept + " AS SELECT * FROM " + table + " WHERE false;" +
+			"DELETE FROM " + kept + "; INSERT INTO " + kept + " SELECT * FROM " + table + ";")
+		back.WriteString("DELETE FROM " + table + " WHERE id IN (SELECT id FROM (SELECT * FROM " + table + " EXCEPT SELECT * FROM " + kept + ") AS other);" +
+			"INSERT INTO " + table + " SELECT * FROM " + kept + " EXCEPT SELECT * FROM " + table + ";")
+	}
+	api.Exec(copies.String())
+	api.T.Cleanup(func() { api.Exec(drops.String()) })
+	return func() {
+		api.T.Helper()
+		api.LiftAppendOnly() // which opening had put back
+		api.Exec(back.String())
+	}
+}
+
 // broken changes something of the database by hand, and expects audit verify to name it.
 func broken(api *kit.API, says string, statements ...string) {
 	api.T.Helper()
@@ -66,22 +88,14 @@ func broken(api *kit.API, says string, statements ...string) {
 // brokenSince does so for a trail that was looked at up to a seal.
 func brokenSince(api *kit.API, seal, says string, statements ...string) {
 	api.T.Helper()
-	tables := []string{"events", "seals", "archives"}
-	for _, table := range tables {
-		api.Exec("DROP TABLE IF EXISTS kept_" + table)
-		api.Exec("CREATE TABLE kept_" + table + " AS SELECT * FROM " + table)
-	}
+	putBack := keep(api, "events", "seals", "archives")
 	for _, s := range statements {
 		api.LiftAppendOnly()
 		api.Exec(s)
 		code, out := api.RunCommand("", "audit", "verify", "--seal", seal)
 		assert.NotZero(api.T, code, s)
 		assert.Contains(api.T, out, says, s)
-		api.LiftAppendOnly() // which opening had put back
-		for _, table := range tables {
-			api.Exec("DELETE FROM " + table)
-			api.Exec("INSERT INTO " + table + " SELECT * FROM kept_" + table)
-		}
+		putBack()
 		code, out = api.RunCommand("", "audit", "verify", "--seal", seal)
 		require.Zero(api.T, code, out)
 	}
@@ -217,7 +231,7 @@ func TestTheFormerKeyDoesNotUndoAHandover(t *testing.T) {
 		sealed(api)
 		after := rotated(api)
 		api.LiftAppendOnly()
-		api.Exec("CREATE TABLE kept AS SELECT * FROM seals WHERE id > 3")
+		putBack := keep(api, "seals")
 		api.Exec("DELETE FROM seals WHERE id > 3")
 		api.Exec("DELETE FROM events WHERE id > 9")
 		thief := change(api.Config, func(cfg *config.Config) { cfg.AuditSealFile = filepath.Join(t.TempDir(), "seal") })
@@ -226,9 +240,7 @@ func TestTheFormerKeyDoesNotUndoAHandover(t *testing.T) {
 		forger.Seal()
 		refused(after, "has not gone over to the key", "audit", "verify")
 		refused(after, "is gone from the database", "audit", "rotate-key")
-		api.LiftAppendOnly()
-		api.Exec("DELETE FROM seals WHERE id > 3")
-		api.Exec("INSERT INTO seals SELECT * FROM kept")
+		putBack()
 	}, endFile(t))
 }
 

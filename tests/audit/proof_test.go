@@ -91,9 +91,7 @@ func TestTamperingSinceTheLastProofIsNamed(t *testing.T) {
 				api.Seal()
 			}
 		}
-		for _, table := range []string{"events", "seals", "audit_proofs"} {
-			api.Exec("CREATE TABLE kept_" + table + " AS SELECT * FROM " + table)
-		}
+		putBack := keep(api, "events", "seals", "audit_proofs")
 		for _, c := range []struct{ says, statement string }{
 			{"event 10011 was changed", "UPDATE events SET user_id = 77 WHERE id = 10011"},
 			{"event 10012 was removed", "DELETE FROM events WHERE id = 10012"},
@@ -109,11 +107,7 @@ func TestTamperingSinceTheLastProofIsNamed(t *testing.T) {
 			api.LiftAppendOnly()
 			api.Exec(c.statement)
 			fails(api, c.says)
-			api.LiftAppendOnly()
-			for _, table := range []string{"events", "seals", "audit_proofs"} {
-				api.Exec("DELETE FROM " + table)
-				api.Exec("INSERT INTO " + table + " SELECT * FROM kept_" + table)
-			}
+			putBack()
 		}
 		assert.True(t, goesOn(api, "unchanged: 10013 (in seals: 10)"))
 	}, endFile(t))
@@ -129,7 +123,7 @@ func TestNobodyWithoutTheKeyCanSayThatATrailWasProved(t *testing.T) {
 		api.Seal()
 		require.True(t, goesOn(api, "unchanged: 10010"))
 		newer := api.Rows("SELECT text FROM audit_proofs")[0]
-		api.Exec("CREATE TABLE kept AS SELECT * FROM audit_proofs")
+		putBack := keep(api, "audit_proofs")
 		api.LiftAppendOnly()
 		api.Exec("UPDATE events SET user_id = 77 WHERE id = 10010")
 		require.True(t, goesOn(api, "unchanged: 10010"))
@@ -146,8 +140,7 @@ func TestNobodyWithoutTheKeyCanSayThatATrailWasProved(t *testing.T) {
 			code, out := api.RunCommand("", "audit", "verify")
 			assert.Equal(t, 1, code, name)
 			assert.Contains(t, out, "event 10010 was changed", name)
-			api.Exec("DELETE FROM audit_proofs")
-			api.Exec("INSERT INTO audit_proofs SELECT * FROM kept")
+			putBack()
 		}
 	})
 }

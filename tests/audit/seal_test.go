@@ -82,17 +82,12 @@ var tamperings = map[string]struct{ statement, says string }{
 func TestTamperingWithTheTrailIsNamed(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		sealed(api)
-		for _, table := range []string{"events", "seals"} {
-			api.Exec("CREATE TABLE kept_" + table + " AS SELECT * FROM " + table)
-		}
+		putBack := keep(api, "events", "seals")
 		for name, c := range tamperings {
 			api.Exec(strings.ReplaceAll(c.statement, "%s", map[bool]string{true: "'{1}'::bigint[]", false: "'[1]'"}[api.IsPostgres()]))
 			_, err := api.VerifyAudit()
 			require.ErrorContains(t, err, c.says, name)
-			for _, table := range []string{"events", "seals"} {
-				api.Exec("DELETE FROM " + table)
-				api.Exec("INSERT INTO " + table + " SELECT * FROM kept_" + table)
-			}
+			putBack()
 			_, err = api.VerifyAudit()
 			require.NoError(t, err, "put right after: "+name)
 		}
@@ -120,7 +115,7 @@ func TestACutTailShowsAgainstANotedSealAndAgainstTheRememberedOne(t *testing.T) 
 		}
 		require.NoError(t, verify(before.Last))
 		require.ErrorContains(t, verify("0123"), "the seal 0123 is not part of the chain")
-		api.Exec("CREATE TABLE kept AS SELECT * FROM seals")
+		putBack := keep(api, "seals")
 		api.Exec("DELETE FROM seals WHERE id = 3")
 		api.Exec("DELETE FROM events WHERE id > 6")
 		require.ErrorContains(t, verify(before.Last), "not part of the chain")
@@ -130,7 +125,7 @@ func TestACutTailShowsAgainstANotedSealAndAgainstTheRememberedOne(t *testing.T) 
 		require.NoError(t, err, "without either, it does not show")
 		assert.EqualValues(t, 6, after.Events)
 		assert.NotEqual(t, before.Last, after.Last)
-		api.Exec("INSERT INTO seals SELECT * FROM kept WHERE id = 3") // so that the server can seal when it ends
+		putBack() // so that the server can seal when it ends
 	}, endFile(t))
 }
 
@@ -141,7 +136,7 @@ func TestTheServerDoesNotSealAForgeryAnew(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 				ana := sealed(api)
-				api.Exec("CREATE TABLE kept AS SELECT * FROM seals")
+				putBack := keep(api, "seals")
 				api.Exec(forgery)
 				api.Exec("UPDATE events SET action = 'list' WHERE id = 9")
 				ana.Patient("one more")
@@ -155,9 +150,7 @@ func TestTheServerDoesNotSealAForgeryAnew(t *testing.T) {
 				assert.Contains(t, api.Nobody().Get("/readyz").Expect(http.StatusOK).JSON["detail"], "audit trail")
 				_, err = api.VerifyAudit()
 				require.ErrorContains(t, err, "not part of the chain")
-				api.LiftAppendOnly() // which opening had put back
-				api.Exec("DELETE FROM seals")
-				api.Exec("INSERT INTO seals SELECT * FROM kept")
+				putBack()
 				require.NoError(t, api.DB.SealAll(t.Context()), "with the seals back, it goes on")
 				assert.Nil(t, api.Nobody().Get("/readyz").JSON["detail"])
 			}, endFile(t))

@@ -35,6 +35,7 @@ type API struct {
 	stop   func()
 	direct *sql.DB
 	opened sync.Once
+	lifted bool // see LiftAppendOnly
 }
 
 // OnBoth runs a test on SQLite and on PostgreSQL, each on a fresh database. Options change the configuration.
@@ -110,6 +111,9 @@ func (api *API) SQL() *sql.DB {
 // Exec changes the database directly, as an operator could.
 func (api *API) Exec(statement string) {
 	api.T.Helper()
+	if api.lifted {
+		statement = "SELECT set_config('healthcare.lifted', 'on', true); " + statement
+	}
 	_, err := api.SQL().Exec(statement)
 	require.NoError(api.T, err)
 }
@@ -189,15 +193,25 @@ func (api *API) VerifyAudit() (*models.AuditReport, error) {
 	return api.DB.VerifyAudit(api.T.Context(), "", func(int64, int64) {})
 }
 
-// LiftAppendOnly removes the triggers that keep events and seals from being changed, as a holder of the database can.
+// LiftAppendOnly lets Exec change events and seals, as a holder of the database can. On PostgreSQL it leaves the triggers that
+// refuse that, so that the database is good for another test.
 func (api *API) LiftAppendOnly() {
 	api.T.Helper()
+	if api.lifted = api.IsPostgres(); !api.lifted {
+		api.DropAppendOnly()
+	}
+}
+
+// DropAppendOnly removes the triggers themselves.
+func (api *API) DropAppendOnly() {
+	api.T.Helper()
+	var statements strings.Builder
 	for _, table := range []string{"events", "seals"} {
 		if api.IsPostgres() {
-			api.Exec("DROP TRIGGER IF EXISTS " + table + "_append_only ON " + table)
+			statements.WriteString("DROP TRIGGER IF EXISTS " + table + "_append_only ON " + table + ";")
 			continue
 		}
-		api.Exec("DROP TRIGGER IF EXISTS " + table + "_no_update")
-		api.Exec("DROP TRIGGER IF EXISTS " + table + "_no_delete")
+		statements.WriteString("DROP TRIGGER IF EXISTS " + table + "_no_update; DROP TRIGGER IF EXISTS " + table + "_no_delete;")
 	}
+	api.Exec(statements.String())
 }
