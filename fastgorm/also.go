@@ -170,5 +170,5 @@ func buildAlso(stmt *gorm.Statement, a *AlsoClause, other *schema.Schema) {
 		v, _ := f.ValueOf(stmt.Context, row)
 		stmt.AddVar(stmt, v)
 	}
-	_, _ = stmt.WriteString(" FROM changed RETURNING " + stmt.Quote(a.keys[0]))
+	_, _ = stmt.WriteString(" FROM changed")
 }

@@ -63,6 +63,7 @@ func (p *Plugin) insertRow(db *gorm.DB, also *AlsoClause) bool {
 		stmt.Build(stmt.BuildClauses...)
 		if together {
 			buildAlso(stmt, also, other)
+			_, _ = stmt.WriteString(" RETURNING " + stmt.Quote(also.keys[0]))
 		}
 	})
 	if db.Error != nil || !together && !also.mustBeIn(db) {
@@ -104,15 +105,13 @@ func (p *Plugin) updateRow(db *gorm.DB, also *AlsoClause) bool {
 	if db.Error != nil || !together && !also.mustBeIn(db) {
 		return true
 	}
-	if together {
-		returned(db, text)
-		return true
-	}
-	result, err := stmt.ConnPool.ExecContext(stmt.Context, text, stmt.Vars...)
+	count, err := exec(stmt, text)
 	if db.AddError(err) == nil {
-		db.RowsAffected, _ = result.RowsAffected()
+		db.RowsAffected = count
 	}
-	p.storeAlso(db, also)
+	if !together {
+		p.storeAlso(db, also)
+	}
 	return true
 }
 

@@ -64,6 +64,24 @@ func withRows(stmt *gorm.Statement, text string, read func(names []string, found
 	return found.Close()
 }
 
+// exec runs a statement that returns no rows, and tells how many it changed: of a change and its Also, how many of these
+// were stored.
+func exec(stmt *gorm.Statement, text string) (count int64, err error) {
+	if isPGX(stmt) {
+		err = onPGX(stmt, func(conn *pgx.Conn) error {
+			tag, err := conn.Exec(stmt.Context, text, stmt.Vars...)
+			count = tag.RowsAffected()
+			return err
+		})
+		return count, err
+	}
+	result, err := stmt.ConnPool.ExecContext(stmt.Context, text, stmt.Vars...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 // isPGX tells whether a statement runs on PostgreSQL outside of a transaction of database/sql.
 func isPGX(stmt *gorm.Statement) bool {
 	switch stmt.ConnPool.(type) {
