@@ -24,6 +24,7 @@ const maxHeaderBytes = 64 << 10
 type front struct {
 	server   *http.Server
 	listener net.Listener
+	tls      bool // server.TLSConfig does not tell: net/http makes one for plain HTTP, too, when it begins to serve
 
 	// redirect sends from plain HTTP to TLS; nil unless TLS_REDIRECT_PORT is set.
 	redirect         *http.Server
@@ -35,7 +36,7 @@ type front struct {
 
 // listen takes the ports of the server; it serves them from serve on.
 func listen(ctx context.Context, cfg *config.Config, handler *routes.Handler, secure *certificates.TLS, log *slog.Logger) (_ *front, err error) {
-	f := &front{server: newServer(cfg, handler, secure, log), log: log}
+	f := &front{server: newServer(cfg, handler, secure, log), tls: secure != nil, log: log}
 	if f.stopMetrics, err = metrics.Serve(ctx, string(cfg.MetricsAddr), handler.Metrics, log); err != nil {
 		return nil, err
 	}
@@ -98,7 +99,7 @@ func (f *front) serve() error {
 			}
 		}()
 	}
-	if f.server.TLSConfig != nil {
+	if f.tls {
 		return f.server.ServeTLS(f.listener, "", "")
 	}
 	return f.server.Serve(f.listener)
@@ -107,7 +108,7 @@ func (f *front) serve() error {
 // address is what the addresses of the server begin with.
 func (f *front) address() string {
 	scheme := "http"
-	if f.server.TLSConfig != nil {
+	if f.tls {
 		scheme = "https"
 	}
 	return scheme + "://" + f.listener.Addr().String()

@@ -87,19 +87,28 @@ func (g *Group) Transaction(ctx context.Context, change func(*gorm.DB) error) er
 
 // alone is GORM's Transaction that waits while another process writes.
 func (g *Group) alone(ctx context.Context, change func(*gorm.DB) error) error {
+	var locked error
 	for began := time.Now(); ; {
 		has := false
 		err := g.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 			has = true
 			return change(tx)
 		})
-		if has || !g.busy(err) || time.Since(began) > g.wait {
+		switch {
+		case !has && g.busy(err):
+			locked = err
+		case !has && err != nil && locked != nil && ctx.Err() != nil: // the time ended while it asked
+			return locked
+		default:
 			return err
+		}
+		if time.Since(began) > g.wait {
+			return locked
 		}
 		select {
 		case <-time.After(time.Millisecond):
 		case <-ctx.Done():
-			return err
+			return locked
 		}
 	}
 }
