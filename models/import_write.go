@@ -18,8 +18,8 @@ import (
 // they have a pause: they ask each millisecond, see fastgorm.Group, and later if the machine is busy.
 const (
 	writeFor     = 250 * time.Millisecond
-	waitedFor    = 100 * time.Millisecond // on SQLite
-	othersWrite  = 5 * time.Millisecond   // then
+	waitedFor    = 150 * time.Millisecond // on SQLite
+	othersWrite  = 3 * time.Millisecond   // then
 	writeFirst   = 50                     // rows, before that is known
 	writeLeast   = 20
 	writeMost    = 1000
