@@ -1,8 +1,8 @@
 package listing
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gorm.io/gorm"
@@ -18,13 +18,11 @@ const (
 )
 
 // Looking words up takes as long as the words are common among the rows of all accounts. Reading an account's rows takes
-// as long as the account has many. So words are looked up for an account that has more than fewRows. In a table of up to
-// smallTable rows they are looked up sooner, as no word is in many: on SQLite for more than fewOfSmall rows, and on
-// PostgreSQL, which finds an entry in an index quicker, for any number.
+// as long as the account has many. So words are looked up for an account that has more than fewRows. On PostgreSQL they
+// are looked up in a table of up to smallTable rows too, because it finds an entry in an index quicker than SQLite.
 const (
 	fewRows    = 10_000
 	smallTable = 20_000
-	fewOfSmall = 3_000
 )
 
 // withHits is a WITH clause that finds the rows of a search: "hits" has their ids, and their sort keys for the order.
@@ -84,15 +82,11 @@ func somePieces(words []string) []string {
 // useIndex is true if it is better to look the words up in the index than to read the rows that the client may see.
 func (r request) useIndex() clause.Expr {
 	visible := fromWhere(r.Table, "", r.visible...)
-	moreThan := func(rows int) clause.Expr {
-		return gorm.Expr(fmt.Sprintf("(SELECT count(*) FROM (SELECT 1%s LIMIT %d) AS counted) > %d", visible.SQL, rows+1, rows), visible.Vars...)
+	sql := "(SELECT count(*) FROM (SELECT 1" + visible.SQL + " LIMIT " + strconv.Itoa(fewRows+1) + ") AS counted) > " + strconv.Itoa(fewRows)
+	if r.dialect == "postgres" {
+		sql = "(SELECT max(id) FROM " + r.Table + ") <= " + strconv.Itoa(smallTable) + " OR " + sql
 	}
-	ofSmall, other := gorm.Expr("TRUE"), moreThan(fewRows)
-	if r.dialect == "sqlite" {
-		ofSmall = moreThan(fewOfSmall)
-	}
-	return gorm.Expr(fmt.Sprintf("CASE WHEN (SELECT max(id) FROM %s) <= %d THEN %s ELSE %s END", r.Table, smallTable, ofSmall.SQL, other.SQL),
-		slices.Concat(ofSmall.Vars, other.Vars)...)
+	return gorm.Expr(sql, visible.Vars...)
 }
 
 // hits selects the ids and sort keys of the rows that the client may see and asked for, and that meet these conditions.
