@@ -79,6 +79,8 @@ function focusHeading(screen) {
   if (!screen.state.loading) screen.focus = false;
 }
 
+const focusSearch = () => document.querySelector("#search")?.focus();
+
 const skip = (event) => { event.preventDefault(); document.querySelector("h1")?.focus(); };
 const toggleMenu = () => { app.menu = !app.menu; redraw(); };
 
@@ -153,7 +155,10 @@ addEventListener("click", (event) => {
   go(link.getAttribute("href"));
 });
 listen({
-  search: () => go("/console").then(() => document.querySelector("#search")?.focus()),
+  search: () => { // at once if the box is there: the next letter is for it
+    if (app.screen?.name === "patients") focusSearch();
+    else go("/console").then(focusSearch);
+  },
   new: () => go(app.screen?.name === "doctors" ? "/console/doctors/new" : "/console/patients/new"),
   edit: () => document.querySelector("a[data-edit]")?.click(),
   help: () => { app.help = true; redraw(); },
