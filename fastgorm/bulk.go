@@ -82,7 +82,7 @@ func insertFromJSON(stmt *gorm.Statement) string {
 		names, values = append(names, stmt.Quote(f.DBName)), append(values, "value->>"+strconv.Itoa(i))
 	}
 	table, columns := stmt.Quote(stmt.Table), strings.Join(names, ",")
-	text := "WITH rows AS MATERIALIZED (SELECT value FROM json_each(?)) INSERT INTO " + table + " (" + columns + ") SELECT " + strings.Join(values, ",") + " FROM rows"
+	text := "WITH rows AS MATERIALIZED (SELECT value FROM jsonb_each(?)) INSERT INTO " + table + " (" + columns + ") SELECT " + strings.Join(values, ",") + " FROM rows"
 	if stmt.Name() == "postgres" {
 		text = "INSERT INTO " + table + " (" + columns + ") SELECT " + columns + " FROM json_populate_recordset(NULL::" + table + ", $1)"
 	}
