@@ -18,7 +18,7 @@ import (
 // they have a pause: they ask each millisecond, see fastgorm.Group, and later if the machine is busy.
 const (
 	writeFor     = 250 * time.Millisecond
-	waitedFor    = 150 * time.Millisecond // on SQLite
+	waitedFor    = 175 * time.Millisecond // on SQLite
 	othersWrite  = 3 * time.Millisecond   // then
 	writeFirst   = 50                     // rows, before that is known
 	writeLeast   = 20
