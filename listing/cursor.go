@@ -131,13 +131,16 @@ func findByCursor[T any](db *gorm.DB, r request) (*Page[T], error) {
 
 // besideCursor is the statement of the rows that follow the cursor in this direction.
 func (r request) besideCursor(descending bool) clause.Expr {
+	var hits, rows clause.Expr
 	if len(r.readings) > 0 {
-		hits := r.withHits()
+		hits = r.withHits()
 		ids := fromWhere("hits", "", r.afterCursor("sort_key", "hits", descending)...)
-		rows := fromWhere(r.Table, r.Joins, r.idIn("SELECT id"+ids.SQL+orderAndLimit("sort_key", "hits", descending, r.size+1), ids.Vars...))
-		return r.positions(hits.SQL, rows, descending, hits.Vars...)
+		rows = fromWhere(r.Table, r.Joins, r.idIn("SELECT id"+ids.SQL+orderAndLimit("sort_key", "hits", descending, r.size+1), ids.Vars...))
+	} else {
+		rows = fromWhere(r.Table, r.Joins, append(r.conditions(), r.afterCursor(r.orderBy, r.Table, descending)...)...)
 	}
-	return r.positions("", fromWhere(r.Table, r.Joins, append(r.conditions(), r.afterCursor(r.orderBy, r.Table, descending)...)...), descending)
+	return gorm.Expr(hits.SQL+"SELECT "+r.Columns+", "+r.orderBy+" AS cursor_key, "+r.Table+".id AS cursor_id"+rows.SQL+
+		orderAndLimit(r.orderBy, r.Table, descending, r.size+1), slices.Concat(hits.Vars, rows.Vars)...)
 }
 
 // afterCursor is the condition of the rows after the cursor, if there is one.
@@ -150,10 +153,4 @@ func (r request) afterCursor(column, table string, descending bool) []clause.Exp
 		after = " < "
 	}
 	return []clause.Expr{gorm.Expr("("+column+", "+table+".id)"+after+"(?, ?)", r.key, r.cursor.ID)}
-}
-
-// positions selects rows with their positions.
-func (r request) positions(with string, rows clause.Expr, descending bool, vars ...any) clause.Expr {
-	return gorm.Expr(with+"SELECT "+r.Columns+", "+r.orderBy+" AS cursor_key, "+r.Table+".id AS cursor_id"+rows.SQL+
-		orderAndLimit(r.orderBy, r.Table, descending, r.size+1), slices.Concat(vars, rows.Vars)...)
 }
