@@ -37,9 +37,9 @@ func (p *Plugin) insertRows(db *gorm.DB) bool {
 		returned(db, text)
 		return true
 	}
-	result, err := stmt.ConnPool.ExecContext(stmt.Context, text, stmt.Vars...)
+	count, err := exec(stmt, text)
 	if db.AddError(err) == nil {
-		db.RowsAffected, _ = result.RowsAffected()
+		db.RowsAffected = count
 	}
 	return true
 }
