@@ -95,7 +95,8 @@ func (v *verification) readParts(ctx context.Context, after, lastID int64, yield
 			}
 			after, lastID, rows = rows[n-1].ID, rows[n-1].LastID, rows[n:]
 		}
-		for _, loaded := range loading { // an archive that is made meanwhile is told of by a newer seal
+		// The events of the newest seals may be archived while they are read. A newer seal tells so, so it is looked for afterwards.
+		for _, loaded := range loading {
 			<-loaded
 		}
 	}
