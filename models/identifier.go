@@ -173,6 +173,9 @@ func (db *DB) scopeIdentifiers(ctx context.Context) error {
 	if db.sharesPatients() {
 		wrong, right = "scope_id <> 0", 0
 	}
+	if found := db.read.WithContext(ctx).Where(wrong).Limit(1).Find(&PatientIdentifier{}); found.Error != nil || found.RowsAffected == 0 {
+		return found.Error // nearly always: a start waits for nobody who writes
+	}
 	err := db.Write(ctx, Actor{}, func(tx *Tx) error {
 		return tx.Model(&PatientIdentifier{}).Where(wrong).UpdateColumn("scope_id", right).Error
 	})
