@@ -1,7 +1,7 @@
-.PHONY: help run demo test lint bench ci
+.PHONY: help run demo test test-all lint bench ci
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 run: ## serve on http://127.0.0.1:8000/
 	go run .
@@ -9,8 +9,11 @@ run: ## serve on http://127.0.0.1:8000/
 demo: ## fill an empty database with a believable clinic
 	go run . demo
 
-test: ## run the tests on SQLite and on PostgreSQL
+test: ## run the tests on SQLite and on PostgreSQL, but for the slow ones
 	go test ./...
+
+test-all: ## run all tests on SQLite and on PostgreSQL
+	go test -tags slow ./...
 
 lint: ## check the format and the code
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }

@@ -9,6 +9,7 @@ import (
 
 	"healthcare/fastgorm"
 	"healthcare/models"
+	"healthcare/tests/kit"
 )
 
 // counts are how many patients and events there are, deleted ones included.
@@ -30,7 +31,7 @@ func newest(t *testing.T, db *gorm.DB) models.Event {
 
 func TestOnPostgreSQLAChangeAndItsAlsoAreOneStatementWithNoTransaction(t *testing.T) {
 	t.Parallel()
-	p := newPair(t, "postgres", &fastgorm.Plugin{})
+	p := newPair(t, kit.FreshPostgres, &fastgorm.Plugin{})
 	for n := range 3 {
 		row, event := patientRow(n).(*models.Patient), eventOf(n)
 		before := counts(t, p.fast)
@@ -69,8 +70,7 @@ func assertEvent(t *testing.T, db *gorm.DB, want *models.Event, patient int64) {
 
 func TestOnPostgreSQLNeitherIsStoredIfOneOfThemIsRefused(t *testing.T) {
 	t.Parallel()
-	p := newPair(t, "postgres", &fastgorm.Plugin{})
-	refuseEvents(t, p.fast)
+	p := newPair(t, kit.FreshPostgres, &fastgorm.Plugin{})
 	for range 3 { // with a text that is kept too
 		for name, run := range map[string]func(also *gorm.DB, row *models.Patient) *gorm.DB{
 			"create": func(db *gorm.DB, row *models.Patient) *gorm.DB { row.ID = 0; return db.Create(row) },

@@ -20,19 +20,9 @@ func eventOf(n int) *models.Event {
 	}
 }
 
-// refusedEvent is a row that the database refuses after refuseEvents.
+// refusedEvent is a row that the database refuses, see addTables.
 func refusedEvent() *models.Event {
 	return &models.Event{At: clock, Action: "change", Object: "patient", Changes: "{}", Outcome: "refused"}
-}
-
-// refuseEvents makes the database refuse some events.
-func refuseEvents(t *testing.T, db *gorm.DB) {
-	t.Helper()
-	text := "ALTER TABLE events ADD CONSTRAINT refused CHECK (outcome <> 'refused')"
-	if db.Name() == "sqlite" {
-		text = "CREATE TRIGGER refused BEFORE INSERT ON events WHEN new.outcome = 'refused' BEGIN SELECT RAISE(ABORT, 'refused'); END"
-	}
-	require.NoError(t, db.Exec(text).Error)
 }
 
 // change is a change of a patient that a clause is added to.
@@ -105,22 +95,20 @@ var changes = []change{
 }
 
 // withOff is a pair of a plugin that is off and of one that is not: Also works with both.
-func withOff(t *testing.T, name string) *pair {
+func withOff(t *testing.T, fresh fresh) *pair {
 	t.Helper()
-	p := newPair(t, name, &fastgorm.Plugin{})
+	p := newPair(t, fresh, &fastgorm.Plugin{})
 	require.NoError(t, p.stock.Use(&fastgorm.Plugin{Off: true}))
-	refuseEvents(t, p.stock)
-	refuseEvents(t, p.fast)
 	return p
 }
 
 func onBothWithOff(t *testing.T, test func(t *testing.T, p *pair)) {
 	t.Helper()
 	t.Parallel()
-	for name := range kit.Fresh {
+	for name, fresh := range kit.Fresh {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, withOff(t, name))
+			test(t, withOff(t, fresh))
 		})
 	}
 }

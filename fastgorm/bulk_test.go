@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 
 	"healthcare/models"
+	"healthcare/tests/kit"
 )
 
 func TestManyRowsAreStoredAsStockGORMDoes(t *testing.T) {
@@ -80,9 +81,6 @@ func TestManyRowsRunTheHooks(t *testing.T) {
 
 func TestOfManyRowsNoneIsStoredIfTheDatabaseRefusesOne(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *pair) {
-		for _, db := range []*gorm.DB{p.stock, p.fast} {
-			refuseEvents(t, db)
-		}
 		want := p.compare(t, "refused", func(db *gorm.DB) (any, *gorm.DB) {
 			rows := append(oddEvents(), *refusedEvent())
 			return nil, db.Create(&rows)
@@ -93,6 +91,7 @@ func TestOfManyRowsNoneIsStoredIfTheDatabaseRefusesOne(t *testing.T) {
 }
 
 func TestMoreRowsAreStoredThanAStatementHasParametersFor(t *testing.T) {
+	kit.NeedSlow(t)
 	onBoth(t, func(t *testing.T, p *pair) {
 		rows := make([]models.LoginFailure, 30_000)
 		for i := range rows {

@@ -13,6 +13,7 @@ import (
 
 	"healthcare/fastgorm"
 	"healthcare/models"
+	"healthcare/tests/kit"
 )
 
 func TestAnOrBeforeAWhereKeepsItsValuesInOrder(t *testing.T) {
@@ -90,7 +91,6 @@ func TestAMapForATableWithoutAModel(t *testing.T) {
 
 func TestBothTimesOfARowAreOne(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *pair) {
-		withThings(t, p)
 		p.compare(t, "ticking", func(db *gorm.DB) (any, *gorm.DB) {
 			now := clock
 			row := Plain{}
@@ -127,17 +127,8 @@ type Named struct {
 	Name string
 }
 
-func withOdd(t *testing.T, p *pair) {
-	t.Helper()
-	for _, db := range []*gorm.DB{p.stock, p.fast} {
-		require.NoError(t, db.AutoMigrate(&Odd{}))
-		require.NoError(t, db.Exec("CREATE TABLE nameds (id text PRIMARY KEY DEFAULT 'made', name text)").Error)
-	}
-}
-
 func TestNilPointersToValuers(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *pair) {
-		withOdd(t, p)
 		p.compare(t, "create", func(db *gorm.DB) (any, *gorm.DB) { row := Odd{}; return &row, db.Create(&row) })
 		p.compare(t, "two", func(db *gorm.DB) (any, *gorm.DB) {
 			rows := []Odd{{}, {}}
@@ -148,14 +139,12 @@ func TestNilPointersToValuers(t *testing.T) {
 
 func TestAKeyOfText(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *pair) {
-		withOdd(t, p)
 		p.compare(t, "create", func(db *gorm.DB) (any, *gorm.DB) { row := Named{Name: "x"}; return &row, db.Create(&row) })
 	})
 }
 
 func TestManyRowsKeepKeysDefaultsAndClauses(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *pair) {
-		withOdd(t, p)
 		day := models.Date("2020-01-01")
 		for name, run := range map[string]func(db *gorm.DB) *gorm.DB{
 			"keys": func(db *gorm.DB) *gorm.DB {
@@ -198,9 +187,6 @@ func (h *Hooked) BeforeSave(*gorm.DB) error { h.Key = "hooked"; return nil }
 
 func TestAlsoRunsTheHooksOfItsRow(t *testing.T) {
 	onBothWithOff(t, func(t *testing.T, p *pair) {
-		for _, db := range []*gorm.DB{p.stock, p.fast} {
-			require.NoError(t, db.AutoMigrate(&Hooked{}))
-		}
 		p.compare(t, "hooks", func(db *gorm.DB) (any, *gorm.DB) {
 			require.NoError(t, db.Transaction(func(tx *gorm.DB) error {
 				return tx.Clauses(fastgorm.Also(&Hooked{}, "patient_id")).Create(patientRow(1)).Error
@@ -224,9 +210,7 @@ func TestAlsoWithKeysAndASliceIsAnError(t *testing.T) {
 
 func TestTypesThatPgxReadsInAnotherWay(t *testing.T) {
 	t.Parallel()
-	p := newPair(t, "postgres", &fastgorm.Plugin{})
-	require.NoError(t, p.stock.AutoMigrate(&Kinds{}))
-	require.NoError(t, p.fast.AutoMigrate(&Kinds{}))
+	p := newPair(t, kit.FreshPostgres, &fastgorm.Plugin{})
 	for _, value := range []string{
 		"1.50::numeric", "2::numeric", "2.0::numeric", "1000000::float8", "1.5::float4", "1e300::float8", "true", "7::int2", "7::int8", "'12:30'::time", "'1 day'::interval",
 		"'2020-01-02'::date", "'2020-01-02 03:04:05'::timestamp", "'2020-01-02 03:04:05+00'::timestamptz", "'infinity'::date", "'infinity'::timestamptz",

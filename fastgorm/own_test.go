@@ -8,12 +8,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
 	"healthcare/fastgorm"
 	"healthcare/models"
-	"healthcare/tests/kit"
 )
 
 // Thing has what no model of the clinic has: defaults, times that GORM sets, hooks, serializers, odd types.
@@ -78,14 +76,6 @@ func (t *Thing) AfterSave(*gorm.DB) error    { return t.call("after save") }
 func (t *Thing) AfterFind(*gorm.DB) error    { return t.call("after find") }
 func (t *Thing) AfterDelete(*gorm.DB) error  { return t.call("after delete") }
 
-// withThings makes the tables of Thing and Plain on both sides.
-func withThings(t *testing.T, p *pair) {
-	t.Helper()
-	for _, db := range []*gorm.DB{p.stock, p.fast} {
-		require.NoError(t, db.AutoMigrate(&Thing{}, &Plain{}))
-	}
-}
-
 var things = map[string]func(n int) Thing{
 	"empty":       func(int) Thing { return Thing{} },
 	"with a name": func(n int) Thing { return Thing{Name: word(n), Ratio: 1.5, Raw: []byte{0, 1, 255}, Part: Part{"x"}} },
@@ -99,7 +89,6 @@ var things = map[string]func(n int) Thing{
 
 func TestDefaultsTimesAndHooksAreThoseOfStockGORM(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *pair) {
-		withThings(t, p)
 		for n := range 3 {
 			for name, thing := range things {
 				for step, run := range map[string]func(db *gorm.DB, row *Thing) *gorm.DB{
@@ -129,7 +118,6 @@ func TestDefaultsTimesAndHooksAreThoseOfStockGORM(t *testing.T) {
 
 func TestAStructWithDefaultsAndTimesIsKeptAndStaysRight(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *pair) {
-		withThings(t, p)
 		for n := range 4 {
 			for name, row := range map[string]Plain{
 				"empty": {}, "full": {Name: word(n), Size: n, CreatedAt: at(n), UpdatedAt: at(n), Seconds: 1, Level: Level(n)}, "a part": {Part: Part{word(n)}},
@@ -156,10 +144,10 @@ func TestAStructWithDefaultsAndTimesIsKeptAndStaysRight(t *testing.T) {
 
 func TestAPluginThatIsOffLeavesAllToGORM(t *testing.T) {
 	t.Parallel()
-	for name := range kit.Fresh {
+	for name, fresh := range copies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPair(t, name, &fastgorm.Plugin{Off: true})
+			p := newPair(t, fresh, &fastgorm.Plugin{Off: true})
 			for _, m := range tables[4:8] {
 				for _, r := range append(lists, ones...) {
 					p.compare(t, m.name+", "+r.name, func(db *gorm.DB) (any, *gorm.DB) { return r.run(db, m, 1) })

@@ -2,6 +2,7 @@ package fastgorm_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -36,21 +37,33 @@ var clock = time.Date(2026, 3, 1, 10, 20, 30, 123456000, time.UTC)
 // onBoth runs a test with a pair of SQLite and with a pair of PostgreSQL. All four databases have the same rows.
 func onBoth(t *testing.T, test func(t *testing.T, p *pair)) {
 	t.Helper()
+	onEach(t, kit.Fresh, test)
+}
+
+// onCopies is onBoth for a test that compares rows which nobody asked to be ordered. On PostgreSQL it takes longer.
+func onCopies(t *testing.T, test func(t *testing.T, p *pair)) {
+	t.Helper()
+	onEach(t, copies, test)
+}
+
+var copies = map[string]fresh{"sqlite": kit.FreshSQLite, "postgres": kit.FreshPostgresCopy}
+
+// fresh makes a database and gives its address.
+type fresh = func(testing.TB) string
+
+func onEach(t *testing.T, databases map[string]fresh, test func(t *testing.T, p *pair)) {
+	t.Helper()
 	t.Parallel()
-	for name := range kit.Fresh {
+	for name, fresh := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, newPair(t, name, &fastgorm.Plugin{}))
+			test(t, newPair(t, fresh, &fastgorm.Plugin{}))
 		})
 	}
 }
 
-func newPair(t *testing.T, name string, plugin *fastgorm.Plugin) *pair {
+func newPair(t *testing.T, fresh fresh, plugin *fastgorm.Plugin) *pair {
 	t.Helper()
-	fresh := kit.FreshSQLite
-	if name == "postgres" {
-		fresh = kit.FreshPostgresCopy
-	}
 	p := &pair{stock: open(t, fresh(t)), fast: open(t, fresh(t)), plugin: plugin}
 	fill(t, p.stock)
 	fill(t, p.fast)
@@ -58,26 +71,39 @@ func newPair(t *testing.T, name string, plugin *fastgorm.Plugin) *pair {
 	return p
 }
 
-// open opens a database as models.openGORM does, but for the plugin and for the callback that asks for events.
+// open opens a database until the test ends.
 func open(t *testing.T, address string) *gorm.DB {
 	t.Helper()
+	db, pool, err := connect(address)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, pool.Close()) })
+	return db
+}
+
+// connect opens a database as models.openGORM does, but for the plugin and for the callback that asks for events.
+func connect(address string) (db *gorm.DB, pool *sql.DB, err error) {
 	var dialector gorm.Dialector
 	if path, ok := strings.CutPrefix(address, "sqlite:"); ok {
 		dialector = sqlite.Open(path + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=foreign_keys(1)&_txlock=immediate")
 	} else {
 		cfg, err := pgx.ParseConfig(address)
-		require.NoError(t, err)
+		if err != nil {
+			return nil, nil, err
+		}
 		dialector = postgres.New(postgres.Config{Conn: stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(utcTimes))})
 	}
-	db, err := gorm.Open(dialector, &gorm.Config{
+	db, err = gorm.Open(dialector, &gorm.Config{
 		Logger: logger.Discard, NowFunc: func() time.Time { return clock }, SkipDefaultTransaction: true,
 	})
-	require.NoError(t, err)
-	pool, err := db.DB()
-	require.NoError(t, err)
+	if err != nil {
+		return nil, nil, err
+	}
+	pool, err = db.DB()
+	if err != nil {
+		return nil, nil, err
+	}
 	pool.SetMaxOpenConns(2)
-	t.Cleanup(func() { assert.NoError(t, pool.Close()) })
-	return db
+	return db, pool, nil
 }
 
 func utcTimes(_ context.Context, conn *pgx.Conn) error {

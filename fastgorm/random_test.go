@@ -12,6 +12,8 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
+
+	"healthcare/tests/kit"
 )
 
 // dice makes random chains over one table, of values that its rows hold.
@@ -121,11 +123,14 @@ func (d *dice) chain() chain {
 }
 
 func TestRandomChainsReadWhatStockGORMReads(t *testing.T) {
-	seed := rand.Uint64()
-	onBoth(t, func(t *testing.T, p *pair) {
+	seed, chains := rand.Uint64(), 250
+	if !kit.Slow {
+		chains = 50
+	}
+	onCopies(t, func(t *testing.T, p *pair) {
 		for i, m := range tables {
 			d := &dice{rand.New(rand.NewPCG(seed, uint64(i))), m, parsed(t, p.stock, m)}
-			for n := range 250 {
+			for n := range chains {
 				run := d.chain()
 				p.compare(t, fmt.Sprintf("seed %d, %s, chain %d", seed, m.name, n), run)
 			}

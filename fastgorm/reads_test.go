@@ -6,6 +6,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"healthcare/tests/kit"
 )
 
 // read is a chain that reads rows of a table. n makes its values differ from run to run.
@@ -122,7 +124,7 @@ var lists = []read{
 }
 
 func TestReadsAreThoseOfStockGORM(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *pair) {
+	onCopies(t, func(t *testing.T, p *pair) {
 		for _, m := range tables {
 			for n := range 3 {
 				for _, r := range append(lists, ones...) {
@@ -136,7 +138,8 @@ func TestReadsAreThoseOfStockGORM(t *testing.T) {
 }
 
 func TestReadsInATransactionAndOnOneConnectionAreThoseOfStockGORM(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *pair) {
+	kit.NeedSlow(t)
+	onCopies(t, func(t *testing.T, p *pair) {
 		for _, m := range tables[4:8] {
 			for n := range 2 {
 				for _, r := range append(lists, ones...) {

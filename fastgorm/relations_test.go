@@ -96,7 +96,7 @@ var related = map[string]func(db *gorm.DB, n int) (any, *gorm.DB){
 }
 
 func TestRelationsAndLookUpsAreThoseOfStockGORM(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *pair) {
+	onCopies(t, func(t *testing.T, p *pair) {
 		for n := range 3 {
 			for name, run := range related {
 				p.compare(t, name, func(db *gorm.DB) (any, *gorm.DB) { return run(db, n) })

@@ -12,6 +12,7 @@ import (
 
 	"healthcare/fastgorm"
 	"healthcare/models"
+	"healthcare/tests/kit"
 )
 
 func TestTheSecondChainOfAShapeUsesTheTextOfTheFirst(t *testing.T) {
@@ -29,7 +30,7 @@ func TestTheSecondChainOfAShapeUsesTheTextOfTheFirst(t *testing.T) {
 }
 
 func TestTheTextsThatAreKeptAreBoundedAndStayRight(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *pair) {
+	onCopies(t, func(t *testing.T, p *pair) {
 		cancelled, cancel := context.WithCancel(t.Context())
 		cancel()
 		for n := range fastgorm.TextsLimit + 500 {
@@ -56,7 +57,7 @@ func TestTheTextsThatAreKeptAreBoundedAndStayRight(t *testing.T) {
 }
 
 func TestManyGoroutinesShareTheTexts(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *pair) {
+	onCopies(t, func(t *testing.T, p *pair) {
 		want := map[string]outcome{}
 		for _, m := range tables[4:6] {
 			for n := range 3 {
@@ -100,7 +101,8 @@ func TestManyGoroutinesStoreRowsThatDoNotMix(t *testing.T) {
 }
 
 func TestAPoolIsAnotherWayToBeginTheSameChains(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *pair) {
+	kit.NeedSlow(t)
+	onCopies(t, func(t *testing.T, p *pair) {
 		pool := fastgorm.Pool{DB: p.fast}
 		onPool := &pair{stock: p.stock, fast: pool.WithContext(t.Context())}
 		for _, m := range tables[4:7] {

@@ -173,7 +173,7 @@ func (m table) edited(db *gorm.DB, n int) any {
 }
 
 func TestWritesAreThoseOfStockGORM(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *pair) {
+	onCopies(t, func(t *testing.T, p *pair) {
 		for n := range 3 {
 			for _, w := range writes {
 				for _, m := range tables {
@@ -186,7 +186,7 @@ func TestWritesAreThoseOfStockGORM(t *testing.T) {
 }
 
 func TestWritesInATransactionAreThoseOfStockGORM(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *pair) {
+	onCopies(t, func(t *testing.T, p *pair) {
 		for _, w := range writes {
 			for _, m := range tables[3:8] {
 				p.compare(t, m.name+", "+w.name, func(db *gorm.DB) (rows any, done *gorm.DB) {
@@ -203,7 +203,7 @@ func TestWritesInATransactionAreThoseOfStockGORM(t *testing.T) {
 }
 
 func TestAWriteThatTheDatabaseRefusesIsTheSameErrorAndStoresNothing(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *pair) {
+	onCopies(t, func(t *testing.T, p *pair) {
 		for name, run := range map[string]chain{
 			"a unique index": func(db *gorm.DB) (any, *gorm.DB) { row := userRow(0); return row, db.Create(row) },
 			"a check": func(db *gorm.DB) (any, *gorm.DB) {

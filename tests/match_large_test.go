@@ -84,10 +84,10 @@ func (p people) patient(o kit.Object, owner int) models.Patient {
 
 // TestAMatchFindsThePersonAmongTenThousand prints the figures of docs/matching.md:
 //
-//	go test ./tests -run AmongTenThousand -v
+//	go test -tags slow ./tests -run AmongTenThousand -v
 func TestAMatchFindsThePersonAmongTenThousand(t *testing.T) {
-	if kit.RaceDetector {
-		t.Skip("it would take minutes; CI runs it without the race detector, too")
+	if !kit.Whole {
+		t.Skip("it takes minutes under the race detector and is slow without; to run it: go test -tags slow")
 	}
 	// Of more than 10,000, SQLite looks searches up in their index. A stranger takes all of the searches there are.
 	const patients, probes, others, clients = 10_010, 1_000, 250, 4

@@ -75,6 +75,7 @@ func hostileText() string {
 }
 
 func TestASearchOfOneLetterFindsWhatItShould(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := api.User("ana")
 		finds := func(count int) {
@@ -87,7 +88,7 @@ func TestASearchOfOneLetterFindsWhatItShould(t *testing.T) {
 		}
 		fillPatients(api, ana.ID, 4_000, hostileText()) // few enough to be read on SQLite
 		finds(4_000)
-		if kit.RaceDetector { // CI runs the rest without it
+		if !kit.Whole {
 			return
 		}
 		api.Exec("DELETE FROM patients")
@@ -138,9 +139,10 @@ func TestATextThatIsTooLongIsNotFolded(t *testing.T) {
 
 // The text of each patient here is longer than any that a client can store, so that comparing it takes its time.
 func TestASearchEndsWithinItsTimeLimitAndLeavesTheOthersAlone(t *testing.T) {
+	kit.NeedSlow(t)
 	const limit = time.Second
 	late, others := time.Second, 5
-	if kit.RaceDetector { // CI runs this without it, too
+	if kit.RaceDetector {
 		late, others = kit.WaitLimit, 0
 	}
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {

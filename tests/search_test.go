@@ -135,6 +135,7 @@ func TestListsAreFilteredByFields(t *testing.T) {
 
 // How words are looked for depends on the numbers of patients; what is found must not.
 func TestASearchFindsTheSameAmongFewAndMany(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, eve := api.User("ana"), api.User("eve")
 		for _, name := range []string{`Zoë "Zo" O'Brien`, "100% Straße_x", "Ng", "ÅNGSTRÖM ZZZ"} {

@@ -157,6 +157,7 @@ func TestATamperedArchiveIsNamed(t *testing.T) {
 }
 
 func TestNobodyWithoutTheKeyCanSayThatEventsWereArchived(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		withOldReads(api)
 		archive(api, t.TempDir())
@@ -175,6 +176,7 @@ func TestNobodyWithoutTheKeyCanSayThatEventsWereArchived(t *testing.T) {
 }
 
 func TestANoteThatNoSealedEventTellsOfIsWorthNothing(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		withOldReads(api)
 		before := newest(api)
@@ -215,11 +217,12 @@ func (c *countdown) Done() <-chan struct{} {
 }
 
 func TestAnArchiveThatIsInterruptedAnywhereGoesOn(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		withOldReads(api)
 		dir, noted, until := toArchive(api)
 		interrupted, halfDone, step := 0, 0, int64(9)
-		if kit.RaceDetector { // CI runs this without it, too
+		if !kit.Whole {
 			step = 45
 		}
 		for n := int64(100); ; n += step {
@@ -253,6 +256,7 @@ func TestAnArchiveThatIsInterruptedAnywhereGoesOn(t *testing.T) {
 }
 
 func TestArchivesOfSeveralKeysAndRunsAreProved(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		withOldReads(api)
 		dir := t.TempDir()
@@ -298,6 +302,7 @@ func TestTwoArchivesAtOnceAreOne(t *testing.T) {
 }
 
 func TestArchivingAtOnceWhileOthersProveAndPack(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, _ := withOldReads(api)
 		dir, noted, until := toArchive(api)

@@ -143,6 +143,7 @@ func TestAnErasedPatientIsNowhere(t *testing.T) {
 }
 
 func TestTheSealsOfErasedEventsHold(t *testing.T) {
+	kit.NeedSlow(t)
 	for _, packFirst := range []bool{false, true} {
 		onEachFormat(t, func(t *testing.T, api *kit.API, format int) {
 			withHistory(api, format)

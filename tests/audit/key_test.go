@@ -206,6 +206,7 @@ func TestTheTrailGoesOverToAnotherKey(t *testing.T) {
 }
 
 func TestTamperingIsFoundOnBothSidesOfAHandover(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		sealed(api)
 		after := rotated(api)
@@ -245,6 +246,7 @@ func TestTheFormerKeyDoesNotUndoAHandover(t *testing.T) {
 }
 
 func TestATrailWhoseKeyIsLostBeginsAnew(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		sealed(api)
 		after := at(api, func(cfg *config.Config) { cfg.AuditKey = newKey })

@@ -82,6 +82,7 @@ func TestAShortTrailIsReadAgainByEachProof(t *testing.T) {
 }
 
 func TestTamperingSinceTheLastProofIsNamed(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := large(api)
 		require.False(t, goesOn(api, "unchanged: 10009"))
@@ -115,6 +116,7 @@ func TestTamperingSinceTheLastProofIsNamed(t *testing.T) {
 
 // Who holds the database, but not the key, wants a change of his to be taken for proved.
 func TestNobodyWithoutTheKeyCanSayThatATrailWasProved(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := large(api)
 		require.False(t, goesOn(api, "unchanged: 10009"))
@@ -146,6 +148,7 @@ func TestNobodyWithoutTheKeyCanSayThatATrailWasProved(t *testing.T) {
 }
 
 func TestAProofGoesOnThroughPackingErasingRotatingAndArchiving(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := large(api)
 		ana.Patient("small")
@@ -178,6 +181,7 @@ func TestAProofGoesOnThroughPackingErasingRotatingAndArchiving(t *testing.T) {
 }
 
 func TestAfterAnArchiveTheWholeTrailIsProved(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		withOldReads(api)
 		manyEvents(api, 1, 10_000)
@@ -204,6 +208,7 @@ func TestAfterAnArchiveTheWholeTrailIsProved(t *testing.T) {
 }
 
 func TestDoubtsAreToldUntilAPersonHasLookedAtThem(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		withOldReads(api) // which are older than their seals
 		manyEvents(api, 1, 10_000)
@@ -219,6 +224,7 @@ func TestDoubtsAreToldUntilAPersonHasLookedAtThem(t *testing.T) {
 }
 
 func TestARememberedSealOfBeforeTheProofIsLookedFor(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		large(api)
 		require.False(t, goesOn(api, "unchanged: 10009"))

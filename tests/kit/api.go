@@ -96,6 +96,9 @@ func (api *API) IsPostgres() bool { return api.Config.Database.Postgres != "" }
 // SQL opens the instance's database directly, to see what it really holds.
 func (api *API) SQL() *sql.DB {
 	api.opened.Do(func() {
+		if api.direct = Server.pool(api.Config.Database.Direct()); api.direct != nil {
+			return
+		}
 		driver, dsn := "pgx", api.Config.Database.Direct()
 		if dsn == "" {
 			driver, dsn = "sqlite", api.Config.Database.SQLite+"?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"

@@ -43,10 +43,11 @@ var (
 	databases  atomic.Int64             // made so far
 )
 
-// Main runs the tests of a package: it is all that TestMain does.
-func Main(m *testing.M) { os.Exit(run(m)) }
+// Main runs the tests of a package: it is all that TestMain does. What prepare adds to the databases that are copied, all
+// have; it gets their addresses.
+func Main(m *testing.M, prepare ...func(address string) error) { os.Exit(run(m, prepare)) }
 
-func run(m *testing.M) int {
+func run(m *testing.M, prepare []func(string) error) int {
 	debug.SetGCPercent(300) // as the program does, see main.go
 	if _, err := Description(); err != nil {
 		fmt.Printf("docs/openapi.yaml cannot be read: %.500s\n", err)
@@ -57,12 +58,12 @@ func run(m *testing.M) int {
 		warn(fmt.Sprintf("\n!!!! POSTGRESQL WAS NOT TESTED: half of the tests are skipped.\n!!!! %v\n\n", err))
 	} else {
 		defer Server.stop()
-		defer func() { _ = Server.drop(append(Server.clean, template)...) }()
+		defer func() { _ = Server.drop(append(Server.clean, template)...) }() // with force, as there still are connections
 	}
 	dir, err := os.MkdirTemp("", "clinic-test-")
 	if err == nil {
 		defer func() { _ = os.RemoveAll(dir) }()
-		err = makeTemplates(dir)
+		err = makeTemplates(dir, prepare)
 	}
 	if err == nil {
 		err = shareConnections()
@@ -83,21 +84,26 @@ func warn(says string) {
 	}
 }
 
-func makeTemplates(dir string) error {
+func makeTemplates(dir string, prepare []func(string) error) error {
 	sqliteFile = filepath.Join(dir, "template.db")
-	configs := []*config.Config{BaseConfig("sqlite:" + sqliteFile)}
+	addresses := []string{"sqlite:" + sqliteFile}
 	if Server != nil {
 		if err := Server.create(template, ""); err != nil {
 			return err
 		}
-		configs = append(configs, BaseConfig(Server.direct(Server.database(template))))
+		addresses = append(addresses, Server.direct(Server.database(template)))
 	}
-	for _, cfg := range configs {
-		db, err := models.Open(context.Background(), cfg)
-		if err != nil {
-			return err
+	for _, address := range addresses {
+		db, err := models.Open(context.Background(), BaseConfig(address))
+		if err == nil {
+			err = db.Close()
 		}
-		if err := db.Close(); err != nil {
+		for _, add := range prepare {
+			if err == nil {
+				err = add(address)
+			}
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -200,6 +206,17 @@ func NeedPostgres(t testing.TB) {
 	t.Helper()
 	if Server == nil {
 		t.Skip("POSTGRESQL WAS NOT TESTED: there is no server")
+	}
+}
+
+// Whole tells whether tests of many rows have them all, which takes minutes under the race detector.
+const Whole = Slow && !RaceDetector
+
+// NeedSlow skips a test that takes seconds of a core's time, unless the slow tests run, too: go test -tags slow ./...
+func NeedSlow(t testing.TB) {
+	t.Helper()
+	if !Slow {
+		t.Skip("it is slow; to run it: go test -tags slow")
 	}
 }
 

@@ -29,8 +29,9 @@ type Postgres struct {
 	pooler string
 
 	mutex sync.Mutex
-	shape string   // of the template
-	clean []string // databases that are like the template, for the next test
+	shape string             // of the template
+	clean []string           // databases that are like the template, for the next test
+	pools map[string]*sql.DB // straight to those and to the ones that tests have taken, by their names
 }
 
 // findPostgres looks for a server: at TEST_DATABASE_URL, at the usual local address, or started for this run from
@@ -68,7 +69,7 @@ func connect(address string) (*Postgres, error) {
 	if err := db.PingContext(ctx); err != nil {
 		return nil, fmt.Errorf("no login: %w", err)
 	}
-	return &Postgres{Admin: db, URL: u, stop: func() { _ = db.Close() }, pooler: os.Getenv("TEST_POOLER")}, nil
+	return &Postgres{Admin: db, URL: u, stop: func() { _ = db.Close() }, pooler: os.Getenv("TEST_POOLER"), pools: map[string]*sql.DB{}}, nil
 }
 
 // startPostgres makes a cluster in a temporary folder and starts a server of this process alone. The server refuses to
@@ -224,17 +225,47 @@ func (pg *Postgres) takeClean() (string, error) {
 		return name, nil
 	}
 	name := fmt.Sprintf("clinic_test_%s_%d", RunID, databases.Add(1))
-	return name, pg.create(name, template)
+	if err := pg.create(name, template); err != nil {
+		return "", err
+	}
+	db, err := sql.Open("pgx", pg.direct(pg.database(name)))
+	if err != nil {
+		return "", err
+	}
+	db.SetMaxIdleConns(1)
+	pg.pools[name] = db
+	return name, nil
 }
 
 // giveBack takes a database that a test no longer needs. One whose tables differ from the template's is dropped.
 func (pg *Postgres) giveBack(name string) error {
-	if err := pg.empty(name); err != nil {
-		return pg.drop(name)
+	pg.mutex.Lock()
+	db := pg.pools[name]
+	pg.mutex.Unlock()
+	unlike := pg.empty(db)
+
+	pg.mutex.Lock()
+	defer pg.mutex.Unlock()
+	if unlike != nil {
+		delete(pg.pools, name)
+		return errors.Join(db.Close(), pg.drop(name))
+	}
+	pg.clean = append(pg.clean, name)
+	return nil
+}
+
+// pool gives the connections to a database that takeClean gave, which outlive the test; nil for another database.
+func (pg *Postgres) pool(address string) *sql.DB {
+	if pg == nil {
+		return nil
 	}
 	pg.mutex.Lock()
 	defer pg.mutex.Unlock()
-	pg.clean = append(pg.clean, name)
+	for name, db := range pg.pools {
+		if address == pg.direct(pg.database(name)) {
+			return db
+		}
+	}
 	return nil
 }
 
@@ -270,14 +301,9 @@ func (pg *Postgres) learnShape() error {
 	return errors.Join(db.QueryRow(shape).Scan(&pg.shape), db.Close())
 }
 
-func (pg *Postgres) empty(name string) error {
+func (pg *Postgres) empty(db *sql.DB) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	db, err := sql.Open("pgx", pg.direct(pg.database(name)))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }()
 	var now string
 	if err := db.QueryRowContext(ctx, shape).Scan(&now); err != nil {
 		return err
@@ -285,6 +311,6 @@ func (pg *Postgres) empty(name string) error {
 	if now != pg.shape {
 		return errors.New("the database has another shape")
 	}
-	_, err = db.ExecContext(ctx, emptied)
+	_, err := db.ExecContext(ctx, "RESET ALL; "+emptied)
 	return err
 }

@@ -50,9 +50,10 @@ type Process struct {
 	ended    chan struct{}
 }
 
-// Launch starts the program.
+// Launch starts the program, which is slow.
 func Launch(t testing.TB, dir string, args []string, environ ...string) *Process {
 	t.Helper()
+	NeedSlow(t)
 	path, err := Program()
 	require.NoError(t, err)
 	p := &Process{T: t, Dir: dir, Out: &Buffer{}, Err: &Buffer{}, ended: make(chan struct{})}

@@ -71,6 +71,7 @@ func TestMetricsTellOfTheLastBackupAndItsCheck(t *testing.T) {
 
 // What is checked with the primary's address was mostly made by a standby.
 func TestTheCheckOfANewerBackupTellsOfItToo(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		file := filepath.Join(t.TempDir(), "backup.zip")
 		m := backUp(api, file)
@@ -83,6 +84,7 @@ func TestTheCheckOfANewerBackupTellsOfItToo(t *testing.T) {
 
 // It is a day too old then, so that nobody relies on a backup that only another database had.
 func TestARestoredAndAMovedDatabaseTellOfTheBackupBefore(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		dir := t.TempDir()
 		runs(api, "backup", filepath.Join(dir, "before.zip"))
@@ -108,6 +110,7 @@ func TestARestoredAndAMovedDatabaseTellOfTheBackupBefore(t *testing.T) {
 }
 
 func TestABackupThatCannotBeNotedIsMadeAllTheSame(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	api := kit.Start(t, kit.BaseConfig(kit.FreshPostgres(t)))
 	api.User("ana").Patient("Petra")

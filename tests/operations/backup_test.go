@@ -41,6 +41,7 @@ func elsewhere(api *kit.API) *kit.API {
 }
 
 func TestABackupMadeUnderLoadRestoresWhatItTells(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := api.User("ana")
 		p, d := ana.Patient("Ünï \"quoted\" \\ text\nof two lines"), ana.Doctor("Cy")
@@ -142,6 +143,7 @@ func TestABackupNeverReplacesAFileNorARestoreADatabase(t *testing.T) {
 }
 
 func TestADamagedBackupIsRefused(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := api.User("ana")
 		for range 30 {

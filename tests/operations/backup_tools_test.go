@@ -19,6 +19,7 @@ import (
 )
 
 func TestABackupOfSQLiteIsForBothAndOneOfPostgreSQLIsToldInWords(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	files := map[string]string{}
 	apis := map[string]*kit.API{}
@@ -44,6 +45,7 @@ func TestABackupOfSQLiteIsForBothAndOneOfPostgreSQLIsToldInWords(t *testing.T) {
 
 // The tools are looked for in PATH, and then where Debian puts them; a process of its own sees neither.
 func TestMissingToolsAreToldInWords(t *testing.T) {
+	kit.NeedSlow(t)
 	const debian = "/usr/lib/postgresql"
 	if os.Getenv("CLINIC_TEST_TOOLS") == "" {
 		t.Parallel()
@@ -124,6 +126,7 @@ func TestTheToolsGetThePasswordThroughTheirEnvironment(t *testing.T) {
 
 // DATABASE_URL is read by pgx; the tools read theirs with libpq, which knows other parameters.
 func TestABackupUnderstandsEveryDatabaseURLThatTheServerDoes(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	api := kit.Start(t, migrating(kit.FreshPostgres(t)))
 	api.User("ana").Patient("Petra")
@@ -168,6 +171,7 @@ func TestABackupUnderstandsEveryDatabaseURLThatTheServerDoes(t *testing.T) {
 
 // pg_restore's script ends early when it is killed or meets damage, and hangs when its disk does.
 func TestADumpThatEndsHalfWayLeavesNothing(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.NeedPostgres(t)
 	api := kit.Start(t, migrating(kit.FreshPostgres(t)))
 	api.User("ana")

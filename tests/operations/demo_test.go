@@ -28,6 +28,7 @@ func demoData(api *kit.API) []string {
 }
 
 func TestDemoInventsAClinic(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	for name, fresh := range kit.Fresh {
 		t.Run(name+": the same each time, into an empty database", func(t *testing.T) {

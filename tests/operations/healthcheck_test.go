@@ -13,6 +13,7 @@ import (
 )
 
 func TestHealthcheckAsksTheRunningServer(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	p := kit.Launch(t, t.TempDir(), nil, "DRAIN_DELAY=5m")
 	address, err := url.Parse(p.Serving().URL)
@@ -41,6 +42,7 @@ func TestHealthcheckAsksTheRunningServer(t *testing.T) {
 }
 
 func TestHealthcheckWaitsForNoSilentServer(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -175,6 +175,7 @@ func TestTheLogCanBeJSON(t *testing.T) {
 }
 
 func TestAStartThatWaitsForAnotherInstanceSaysSoAndEnds(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		held, err := api.SQL().Conn(t.Context())
 		require.NoError(t, err)

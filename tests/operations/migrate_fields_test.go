@@ -144,6 +144,7 @@ func TestAFieldOfEachKindIsAddedToAFilledDatabase(t *testing.T) {
 }
 
 func TestAFieldThatRowsCannotDoWithoutStopsTheStartWithASentence(t *testing.T) {
+	kit.NeedSlow(t)
 	onBothAlone(t, func(t *testing.T, api *kit.API) {
 		fill(api)
 		schema, contents, now := schemaOf(api), api.Contents(), models.Tables

@@ -18,6 +18,7 @@ func started(api *kit.API) (running *kit.API, log string) {
 }
 
 func TestKeysOfNamesAreBroughtUpToDate(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		for _, name := range []string{"ana", "eve", "twin", "tom"} {
 			api.User(name)
@@ -55,6 +56,7 @@ func TestKeysOfNamesAreBroughtUpToDate(t *testing.T) {
 }
 
 func TestLicenceNumbersOfAnEarlierVersionGetTheirKeys(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := api.User("ana")
 		for _, number := range []string{"C-1042", "D-1", "E-1", "E-2", "", "F-1"} {

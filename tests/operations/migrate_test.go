@@ -42,6 +42,7 @@ func schemaOf(api *kit.API) string {
 }
 
 func TestAnotherStartChangesNeitherTablesNorData(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := kit.EveryTable(api)
 		schema, contents := schemaOf(api), api.Contents()
@@ -127,6 +128,7 @@ func TestTheDatabaseItselfRefusesWhatBreaksTheRules(t *testing.T) {
 }
 
 func TestInstancesThatStartAtOnceOnAnEmptyDatabaseAllServe(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	for name, empty := range map[string]func() string{
 		"sqlite":   func() string { return "sqlite:" + filepath.Join(t.TempDir(), "new.db") },
@@ -155,6 +157,7 @@ func TestInstancesThatStartAtOnceOnAnEmptyDatabaseAllServe(t *testing.T) {
 }
 
 func TestServersThatStartAtOnceOnANewFileAllServe(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	dir := t.TempDir()
 	servers := []*kit.Process{}

@@ -61,6 +61,7 @@ const (
 )
 
 func TestSearchesFindTheTextsOfAnEarlierVersion(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, boss := fillEarlier(api)
 		old := api.Count(oldTexts)
@@ -123,6 +124,7 @@ func TestSearchesFindTheTextsOfAnEarlierVersion(t *testing.T) {
 }
 
 func TestTheServerRenewsTheTextsOfAnEarlierVersion(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, _ := fillEarlier(api)
 		p := kit.Launch(t, t.TempDir(), nil, api.Environ()...)

@@ -74,6 +74,7 @@ func otherKind(t *testing.T, api *kit.API) string {
 }
 
 func TestMoveTakesEverythingToTheOtherKindOfDatabaseAndBack(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, first *kit.API) {
 		ana, boss := fillEverything(first)
 		until := time.Now().UTC().Format("2006-01-02T15:04:05.000000Z")
@@ -108,6 +109,7 @@ func TestMoveTakesEverythingToTheOtherKindOfDatabaseAndBack(t *testing.T) {
 }
 
 func TestAMoveThatFailsLeavesNoRow(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	kit.NeedPostgres(t)
 	source, target := kit.Start(t, migrating(kit.FreshSQLite(t))), kit.Start(t, migrating(kit.FreshPostgres(t)))
@@ -134,6 +136,7 @@ func TestAMoveThatFailsLeavesNoRow(t *testing.T) {
 }
 
 func TestMoveKeepsWhatAnEventsNumberLacks(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	kit.NeedPostgres(t)
 	source := kit.Start(t, migrating(kit.FreshPostgres(t)))
@@ -162,6 +165,7 @@ func fileText(t *testing.T, path string) string {
 }
 
 func TestMoveRefusesATargetThatIsNotEmptyAndLeavesItAlone(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		fillEverything(api)
 		target := kit.Start(t, migrating(otherKind(t, api)))

@@ -228,6 +228,7 @@ func TestAClientThatStopsSendingIsNotWaitedForForever(t *testing.T) {
 }
 
 func TestTwoInstancesThatStartAtOnceOnOnePostgresServeTheSame(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	environ := (&kit.API{Config: kit.BaseConfig(kit.FreshPostgresFrom(t, ""))}).Environ()
 	first, second := kit.Launch(t, t.TempDir(), nil, environ...), kit.Launch(t, t.TempDir(), nil, environ...)

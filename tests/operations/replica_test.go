@@ -14,6 +14,7 @@ import (
 
 // That a standby is read from, and when, tests/failures replica shows.
 func TestAReplicaThatIsAwayOrNoStandbyIsPassedOver(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	kit.NeedPostgres(t)
 	for what, address := range map[string]string{"away": "postgres://postgres@127.0.0.1:1/clinic?sslmode=disable", "no standby": ""} {

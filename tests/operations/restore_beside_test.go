@@ -34,6 +34,7 @@ func backupFile(t *testing.T) string {
 }
 
 func TestARestoreRefusesAFileThatAServerRunsOn(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	file := backupFile(t)
 	dir := t.TempDir()

@@ -21,6 +21,7 @@ import (
 
 // A database that another program uses too, or in our place.
 func TestARestoreOnPostgresTakesNoNameThatIsInUse(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	api := kit.Start(t, migrating(kit.FreshPostgres(t)))
 	api.User("ana").Patient("Petra")
@@ -88,6 +89,7 @@ func altered(t *testing.T, good string, change func(*backup.Manifest)) string {
 }
 
 func TestARestoreThatDiffersFromItsManifestLeavesNothing(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := api.User("ana")
 		ana.Patient("Petra")
@@ -111,6 +113,7 @@ func TestARestoreThatDiffersFromItsManifestLeavesNothing(t *testing.T) {
 }
 
 func TestARestoreThatIsInterruptedLeavesNothing(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		api.User("ana").Patient("Petra")
 		file := filepath.Join(t.TempDir(), "backup.zip")
@@ -134,6 +137,7 @@ func TestARestoreThatIsInterruptedLeavesNothing(t *testing.T) {
 }
 
 func TestAManifestOfOtherTablesIsRefused(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		api.User("ana").Patient("Petra")
 		good := filepath.Join(t.TempDir(), "good.zip")
@@ -160,6 +164,7 @@ func TestAManifestOfOtherTablesIsRefused(t *testing.T) {
 
 // What pg_restore writes is read line by line: these look like its ends, are longer than any buffer, or are empty.
 func TestTextsOfAnyShapeAreRestoredOnPostgres(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	api := kit.Start(t, migrating(kit.FreshPostgres(t)))
 	ana := api.User("ana")
@@ -181,6 +186,7 @@ func TestTextsOfAnyShapeAreRestoredOnPostgres(t *testing.T) {
 
 // The keys that clients choose are sorted in another order in another language.
 func TestABackupRestoresIntoADatabaseOfAnotherLanguage(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	kit.NeedPostgres(t)
 	name := "clinic_test_" + kit.RunID + "_language"

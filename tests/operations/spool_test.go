@@ -44,6 +44,7 @@ func endProperly(p *kit.Process) {
 }
 
 func TestReadsThatCouldNotBeStoredAreStoredAtTheNextStart(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, boss := api.User("ana"), api.Staff("boss")
 		patient := kit.Path("patients", ana.Patient(kit.Marker))

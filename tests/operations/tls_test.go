@@ -312,6 +312,7 @@ func TestATLSHandshakeThatDoesNotEndIsNotWaitedForForever(t *testing.T) {
 }
 
 func TestAConnectionOfHTTP2ThatFallsSilentIsClosed(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	dir := t.TempDir()
 	f := keysIn(dir)

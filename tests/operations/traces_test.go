@@ -102,6 +102,7 @@ func TestTracesTellOfARequestAndItsStatementsWithoutTheirValues(t *testing.T) {
 }
 
 func TestNoTracesAreSentUnlessTheirVariableIsSet(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	sent := &spans{}
 	to := httptest.NewServer(sent)

@@ -82,6 +82,7 @@ func TestACommandLeavesTheFilesOfOthersAlone(t *testing.T) {
 }
 
 func TestACommandOnAnEmptyPostgresMakesNothing(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	address := kit.FreshPostgresFrom(t, "")
 	api := &kit.API{T: t, Config: kit.BaseConfig(address)}
@@ -97,6 +98,7 @@ func TestACommandOnAnEmptyPostgresMakesNothing(t *testing.T) {
 }
 
 func TestABackupIsCheckedWithoutADatabase(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	api := kit.Start(t, kit.BaseConfig(kit.FreshSQLite(t)))
 	api.User("ana").Patient("Petra")
@@ -115,6 +117,7 @@ func TestABackupIsCheckedWithoutADatabase(t *testing.T) {
 }
 
 func TestALostSecretIsToldAndNotReplaced(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "healthcare.db.secret")

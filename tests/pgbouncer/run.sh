@@ -65,5 +65,5 @@ for _ in $(seq 100); do
   sleep 0.1
 done
 
-go test -count=1 -run '/postgres' ./tests
-go test -count=1 -run 'InstancesThatStartAtOnce|AServerWaitsWhileAnotherMigrates|ThroughAPooler' ./tests/operations
+go test -tags slow -count=1 -run '/postgres' ./tests
+go test -tags slow -count=1 -run 'InstancesThatStartAtOnce|AServerWaitsWhileAnotherMigrates|ThroughAPooler' ./tests/operations

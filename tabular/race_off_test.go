@@ -1,5 +1,0 @@
-//go:build !race
-
-package tabular
-
-const raceDetector = false

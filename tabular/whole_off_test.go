@@ -1,0 +1,5 @@
+//go:build !slow || race
+
+package tabular
+
+const whole = false
