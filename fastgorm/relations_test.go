@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"healthcare/models"
+	"healthcare/tests/kit"
 )
 
 // related are chains that read more than one table, or that look up and store.
@@ -107,6 +108,7 @@ func TestRelationsAndLookUpsAreThoseOfStockGORM(t *testing.T) {
 }
 
 func TestADryRunShowsWhatStockGORMShows(t *testing.T) {
+	kit.NeedSlow(t)
 	onBoth(t, func(t *testing.T, p *pair) {
 		for _, m := range tables {
 			for n := range 2 { // once before and once after texts are kept

@@ -30,6 +30,7 @@ func TestTheSecondChainOfAShapeUsesTheTextOfTheFirst(t *testing.T) {
 }
 
 func TestTheTextsThatAreKeptAreBoundedAndStayRight(t *testing.T) {
+	kit.NeedSlow(t)
 	onCopies(t, func(t *testing.T, p *pair) {
 		cancelled, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -57,6 +58,7 @@ func TestTheTextsThatAreKeptAreBoundedAndStayRight(t *testing.T) {
 }
 
 func TestManyGoroutinesShareTheTexts(t *testing.T) {
+	kit.NeedSlow(t)
 	onCopies(t, func(t *testing.T, p *pair) {
 		want := map[string]outcome{}
 		for _, m := range tables[4:6] {

@@ -183,6 +183,7 @@ func TestAssigningAndDeletingAtOnceLeaveNoStrayAssignment(t *testing.T) {
 }
 
 func TestRestoringAndDeletingAtOnceLeaveNoStrayAssignment(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, boss := api.User("ana"), api.Staff("boss")
 		p, d := ana.Patient("Ana"), ana.Doctor("Cy")

@@ -235,6 +235,7 @@ func begin(c *kit.Client, path, version string) (*http.Response, net.Conn) {
 }
 
 func TestAnExportThatFailsHalfWayIsNoWholeFile(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := api.User("ana")
 		insertPatients(ana, 3000, 10_000) // more than a connection buffers

@@ -211,6 +211,7 @@ func TestTheLongestPatientCanBeStoredAndFound(t *testing.T) {
 
 // Where the database's owner does not let the program make extensions, searches read every row, and find the same.
 func TestASearchNeedsNoExtension(t *testing.T) {
+	kit.NeedSlow(t)
 	t.Parallel()
 	database := kit.FreshPostgresFrom(t, "template0")
 	role := fmt.Sprintf("clinic_test_%s_plain", kit.RunID)

@@ -12,6 +12,7 @@ import (
 )
 
 func TestAnAccountHasAtMostAThousandSessionsAndTheOldestEnds(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, bob := api.User("ana"), api.User("bob") // whose sessions are the first of theirs
 		second := ana.Session()

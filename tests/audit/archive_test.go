@@ -89,6 +89,7 @@ func linesIn(t *testing.T, dir string) (lines int) {
 }
 
 func TestArchivedEventsAreProvedAndHistoriesStay(t *testing.T) {
+	kit.NeedSlow(t)
 	for name, before := range map[string]func(*kit.API){"not packed": func(*kit.API) {}, "packed": pack} {
 		t.Run(name, func(t *testing.T) {
 			kit.OnBoth(t, func(t *testing.T, api *kit.API) {

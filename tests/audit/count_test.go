@@ -20,6 +20,7 @@ func manyEvents(api *kit.API, user, n int) {
 }
 
 func TestTheCountOfTheAuditTrailEndsAndItsPagesGoOn(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, boss := api.User("ana"), api.Staff("boss")
 		page := func(query string) kit.Object { return boss.Get("/api/audit/?" + query).Expect(http.StatusOK).JSON }

@@ -88,6 +88,7 @@ func valuesOf(api *kit.API, id int64) []any {
 }
 
 func TestATrailOfAnEarlierVersionIsProvedAndGoesOn(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		sealed(api)
 		earlier := asEarlier(api)

@@ -174,6 +174,7 @@ func TestTheSealsOfErasedEventsHold(t *testing.T) {
 }
 
 func TestAnErasureIsConfirmedAndRepeated(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		withHistory(api, 3)
 		before := api.Contents()
@@ -218,6 +219,7 @@ func TestAnErasureIsConfirmedAndRepeated(t *testing.T) {
 
 // What waits for the patient while it is erased finds it gone.
 func TestAnErasureWhileOthersWriteLeavesNothing(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		uncompressed(api)
 		ana := withHistory(api, 3)

@@ -89,6 +89,7 @@ func TestPackedSealsProveTheSameAsBefore(t *testing.T) {
 }
 
 func TestTamperingWithWhatIsPackedIsNamed(t *testing.T) {
+	kit.NeedSlow(t)
 	onEachFormat(t, func(t *testing.T, api *kit.API, format int) {
 		sealedAs(api, format)
 		pack(api)
@@ -141,6 +142,7 @@ func TestASealThatIsRememberedMayBePacked(t *testing.T) {
 }
 
 func TestPackingAtOnceWhileOthersSealAndProve(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		other := kit.Start(t, api.Config)
 		ana := api.User("ana")

@@ -40,6 +40,7 @@ func fails(api *kit.API, says string, args ...string) {
 }
 
 func TestAProofGoesOnFromTheLastOne(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := large(api)
 		assert.False(t, goesOn(api, "unchanged: 10009 (in seals: 8)"), "the first one reads all")

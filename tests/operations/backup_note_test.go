@@ -39,6 +39,7 @@ func runs(api *kit.API, args ...string) (says string) {
 }
 
 func TestMetricsTellOfTheLastBackupAndItsCheck(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		api.User("ana").Patient("Petra")
 		made, checked := saysOfBackups(api)

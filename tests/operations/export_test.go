@@ -14,6 +14,7 @@ import (
 )
 
 func TestExportWritesTheWholeClinicIntoANewFile(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		_, ben, boss := kit.EveryTable(api), api.User("ben"), api.Staff("boss")
 		ben.Patient("Ben's")

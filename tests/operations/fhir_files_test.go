@@ -328,6 +328,7 @@ func TestAFileThatIsNoFHIRIsAnErrorThatNamesTheLine(t *testing.T) {
 }
 
 func TestAnImportOfFHIRIsAllOrNothingOfPatientsAndDoctors(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := api.User("ana")
 		file := filepath.Join(t.TempDir(), "a.ndjson")

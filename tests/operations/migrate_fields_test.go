@@ -107,6 +107,7 @@ func fill(api *kit.API) {
 }
 
 func TestAFieldOfEachKindIsAddedToAFilledDatabase(t *testing.T) {
+	kit.NeedSlow(t)
 	onBothAlone(t, func(t *testing.T, api *kit.API) {
 		fill(api)
 		const old = "SELECT id, name, date_of_birth, gender, phone, created_by, created_at, version, search_text, deleted_at FROM patients ORDER BY id"

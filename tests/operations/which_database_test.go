@@ -139,6 +139,7 @@ func TestALostSecretIsToldAndNotReplaced(t *testing.T) {
 }
 
 func TestABackupReplacesABackupOnlyWhenToldTo(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := api.User("ana")
 		dir := t.TempDir()

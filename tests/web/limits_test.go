@@ -29,6 +29,7 @@ func TestAnAccountMakesSoManyRequestsAMinute(t *testing.T) {
 }
 
 func TestAPageHasALimitInBytes(t *testing.T) {
+	kit.NeedSlow(t)
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := api.User("ana")
 		worst := strings.Repeat("\x01", 10_000) // six times as long in JSON
