@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"healthcare/config"
@@ -82,7 +83,7 @@ func Start(t testing.TB, cfg *config.Config) *API {
 	db, handler := open(t, cfg, slog.NewTextHandler(log, nil))
 	s := httptest.NewServer(handler)
 	api := &API{T: t, Config: cfg, DB: db, URL: s.URL, Log: log, Routes: handler.Routes, metrics: handler.Metrics}
-	api.stop = sync.OnceFunc(func() { s.Close(); require.NoError(t, db.Close()) })
+	api.stop = sync.OnceFunc(func() { s.Close(); assert.NoError(t, db.Close()) })
 	t.Cleanup(api.stop)
 	return api
 }
