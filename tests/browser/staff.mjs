@@ -94,7 +94,7 @@ async function audit(base, ana) {
   const midnight = new Date(`${today}T00:00:00`);
   assert.equal(query.get("since"), midnight.toISOString());
   assert.equal(new Date(query.get("until")).getTime(), midnight.setDate(midnight.getDate() + 1) - 1);
-  await page.getByRole("status").filter({ hasText: "1 found" }).waitFor();
+  await page.getByRole("status").filter({ hasText: /^1 found/ }).waitFor();
   await page.getByRole("link", { name: `Patient ${id}` }).waitFor();
   assert.equal(await page.getByRole("table").getByRole("row").count(), 2);
   await page.getByRole("textbox", { name: "From" }).fill("1.1.2001");
