@@ -104,13 +104,7 @@ func withOff(t *testing.T, fresh fresh) *pair {
 
 func onBothWithOff(t *testing.T, test func(t *testing.T, p *pair)) {
 	t.Helper()
-	t.Parallel()
-	for name, fresh := range kit.Fresh {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, withOff(t, fresh))
-		})
-	}
+	onEach(t, kit.Fresh, func(t *testing.T, fresh fresh) { test(t, withOff(t, fresh)) })
 }
 
 func TestAChangeAndItsAlsoAreStoredAlikeByAPluginThatIsOff(t *testing.T) {

@@ -143,20 +143,16 @@ func TestAStructWithDefaultsAndTimesIsKeptAndStaysRight(t *testing.T) {
 }
 
 func TestAPluginThatIsOffLeavesAllToGORM(t *testing.T) {
-	t.Parallel()
-	for name, fresh := range copies {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := newPair(t, fresh, &fastgorm.Plugin{Off: true})
-			for _, m := range tables[4:8] {
-				for _, r := range append(lists, ones...) {
-					p.compare(t, m.name+", "+r.name, func(db *gorm.DB) (any, *gorm.DB) { return r.run(db, m, 1) })
-				}
-				p.compare(t, m.name+", create", func(db *gorm.DB) (any, *gorm.DB) { row := m.fresh(1); return row, db.Create(row) })
+	onEach(t, copies, func(t *testing.T, fresh fresh) {
+		p := newPair(t, fresh, &fastgorm.Plugin{Off: true})
+		for _, m := range tables[4:8] {
+			for _, r := range append(lists, ones...) {
+				p.compare(t, m.name+", "+r.name, func(db *gorm.DB) (any, *gorm.DB) { return r.run(db, m, 1) })
 			}
-			p.compareTables(t, "off")
-			kept, refused := p.plugin.Kept()
-			assert.Zero(t, kept+refused)
-		})
-	}
+			p.compare(t, m.name+", create", func(db *gorm.DB) (any, *gorm.DB) { row := m.fresh(1); return row, db.Create(row) })
+		}
+		p.compareTables(t, "off")
+		kept, refused := p.plugin.Kept()
+		assert.Zero(t, kept+refused)
+	})
 }

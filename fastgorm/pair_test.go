@@ -37,13 +37,13 @@ var clock = time.Date(2026, 3, 1, 10, 20, 30, 123456000, time.UTC)
 // onBoth runs a test with a pair of SQLite and with a pair of PostgreSQL. All four databases have the same rows.
 func onBoth(t *testing.T, test func(t *testing.T, p *pair)) {
 	t.Helper()
-	onEach(t, kit.Fresh, test)
+	onEach(t, kit.Fresh, func(t *testing.T, fresh fresh) { test(t, newPair(t, fresh, &fastgorm.Plugin{})) })
 }
 
 // onCopies is onBoth for a test that compares rows which nobody asked to be ordered. On PostgreSQL it takes longer.
 func onCopies(t *testing.T, test func(t *testing.T, p *pair)) {
 	t.Helper()
-	onEach(t, copies, test)
+	onEach(t, copies, func(t *testing.T, fresh fresh) { test(t, newPair(t, fresh, &fastgorm.Plugin{})) })
 }
 
 var copies = map[string]fresh{"sqlite": kit.FreshSQLite, "postgres": kit.FreshPostgresCopy}
@@ -51,13 +51,14 @@ var copies = map[string]fresh{"sqlite": kit.FreshSQLite, "postgres": kit.FreshPo
 // fresh makes a database and gives its address.
 type fresh = func(testing.TB) string
 
-func onEach(t *testing.T, databases map[string]fresh, test func(t *testing.T, p *pair)) {
+// onEach runs a test for each kind of database.
+func onEach(t *testing.T, databases map[string]fresh, test func(t *testing.T, fresh fresh)) {
 	t.Helper()
 	t.Parallel()
 	for name, fresh := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, newPair(t, fresh, &fastgorm.Plugin{}))
+			test(t, fresh)
 		})
 	}
 }
