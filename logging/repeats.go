@@ -47,8 +47,11 @@ func (h *repeats) WithGroup(name string) slog.Handler {
 
 // Handle writes a record, or counts it.
 func (h *repeats) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level < slog.LevelWarn {
+		return h.Handler.Handle(ctx, r)
+	}
 	key, tells := keyOf(r)
-	if r.Level < slog.LevelWarn || !tells {
+	if !tells {
 		return h.Handler.Handle(ctx, r)
 	}
 	key += h.of
