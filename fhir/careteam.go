@@ -21,11 +21,10 @@ func CareTeam(team *models.CareTeam) Resource {
 			{"period", Resource{{"start", Instant(m.AssignedAt)}}},
 		})
 	}
-	version := strconv.FormatInt(team.Version, 10)
 	out := Resource{
 		{"resourceType", "CareTeam"},
 		{"id", id},
-		{"meta", Meta(version, team.UpdatedAt)},
+		{"meta", Meta(team.Version, team.UpdatedAt)},
 		{"status", statusOf(len(team.Members))},
 		{"subject", Resource{{"reference", "Patient/" + id}, {"display", shown(team.Patient.Name)}}},
 	}

@@ -2,6 +2,8 @@ package models
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"time"
@@ -12,16 +14,16 @@ import (
 	"healthcare/listing"
 )
 
-// CareTeam is a patient's doctors together. Its version is the number of the newest event that changed them.
+// CareTeam is a patient's doctors together.
 type CareTeam struct {
 	Patient   PatientName
 	Members   []AssignedDoctor // by the number of the assignment
-	Version   int64
+	Version   string           // see careTeams
 	UpdatedAt time.Time
 }
 
 // ETag is the version as an entity tag.
-func (t *CareTeam) ETag() string { return ETag(t.Version) }
+func (t *CareTeam) ETag() string { return `"` + t.Version + `"` }
 
 // CareTeam finds the doctors of one patient that the actor may see.
 func (db *DB) CareTeam(ctx context.Context, by Actor, patient int64) (*CareTeam, error) {
@@ -45,7 +47,8 @@ func careTeam(q *gorm.DB, by Actor, patient int64) (*CareTeam, error) {
 	return &teams[0], nil
 }
 
-// careTeams are the doctors of each of some patients, in as many queries as of one.
+// careTeams are the doctors of each of some patients, in as many queries as of one. The version of a team is the number of the
+// newest event that changed it, and how many there are: on PostgreSQL an event with a lower number may be committed later.
 func careTeams(q *gorm.DB, patients []Patient) ([]CareTeam, error) {
 	teams, ids, at := make([]CareTeam, len(patients)), make([]int64, len(patients)), map[int64]*CareTeam{}
 	for i, p := range patients {
@@ -67,14 +70,18 @@ func careTeams(q *gorm.DB, patients []Patient) ([]CareTeam, error) {
 	for _, m := range members {
 		at[m.PatientID].Members = append(at[m.PatientID].Members, m.AssignedDoctor)
 	}
-	newest := q.Model(&Event{}).Select("max(events.id)").Scopes(among("events.patient_id", ids), changesOnly).Group("events.patient_id").
-		Where("object = ? OR action IN ?", objectMapping, []string{ActionCreate, ActionMerge, ActionUnmerge})
-	var changes []Event
-	if err := q.Select("id", "at", "patient_id").Where("id IN (?)", newest).Find(&changes).Error; err != nil {
+	newest := q.Model(&Event{}).Select("max(events.id) AS id, count(*) AS number").Scopes(among("events.patient_id", ids), changesOnly).
+		Where("object = ? OR action IN ?", objectMapping, []string{ActionCreate, ActionMerge, ActionUnmerge}).Group("events.patient_id")
+	var changes []struct {
+		ID, PatientID, Number int64
+		At                    time.Time
+	}
+	last := q.Model(&Event{}).Select("events.id, events.at, events.patient_id, newest.number").Joins("JOIN (?) AS newest ON newest.id = events.id", newest)
+	if err := last.Find(&changes).Error; err != nil {
 		return nil, err
 	}
 	for _, e := range changes {
-		at[*e.PatientID].Version, at[*e.PatientID].UpdatedAt = e.ID, e.At
+		at[e.PatientID].Version, at[e.PatientID].UpdatedAt = fmt.Sprintf("%d-%d", e.ID, e.Number), e.At
 	}
 	return teams, nil
 }
@@ -106,7 +113,8 @@ func (db *DB) ChangeCareTeam(ctx context.Context, by Actor, patient int64, choos
 		for _, m := range was.Members {
 			if !slices.Contains(wanted, m.ID) {
 				changed = true
-				if err := db.Unassign(ctx, within, m.MappingID); err != nil {
+				err := db.Unassign(ctx, within, m.MappingID)
+				if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) { // another has just done it
 					return err
 				}
 			}

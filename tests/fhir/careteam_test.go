@@ -32,6 +32,19 @@ func members(team kit.Object) []string {
 	return all
 }
 
+func TestAnAssignmentThatIsCommittedLateChangesTheTeamsVersion(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := user(api, "ana")
+		id, one, two := ana.patient("Petra"), ana.doctor("Dr. One"), ana.doctor("Dr. Two")
+		tag := ana.do("PUT", "CareTeam/"+id, withMembers(id, one)).Expect(http.StatusOK).Header.Get("ETag")
+		// Its event got its number before that of the update: on PostgreSQL numbers are given out at the insert.
+		api.Exec("INSERT INTO events (id, at, action, object, patient_id, changes, address, outcome, request_id)" +
+			" SELECT 0, at, action, object, patient_id, changes, address, outcome, request_id FROM events WHERE action = 'assign'")
+		assert.NotEqual(t, tag, ana.read("CareTeam/"+id).Header.Get("ETag"))
+		ana.do("PUT", "CareTeam/"+id, withMembers(id, two), "If-Match", tag).Expect(http.StatusPreconditionFailed)
+	})
+}
+
 func TestACareTeamIsTheDoctorsOfAPatient(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana, boss := user(api, "ana"), staff(api, "boss")
