@@ -19,6 +19,7 @@ type parameter struct {
 	modifiers []string
 	says      string // for the CapabilityStatement
 	column    string // for :missing
+	cost      int    // how many values one counts as, if it is dear: see mostValues
 	condition func(s *searching, at, modifier, value string) models.Condition
 }
 
@@ -37,7 +38,8 @@ type Search struct {
 }
 
 type searching struct {
-	wrong Issues
+	wrong  Issues
+	values int // that were asked for so far
 }
 
 func (s *searching) invalid(at, says string) models.Condition {
@@ -46,8 +48,8 @@ func (s *searching) invalid(at, says string) models.Condition {
 }
 
 const (
-	mostParameters = 50  // of one search
-	mostValues     = 100 // of one parameter
+	mostParameters = 50  // of one search, each as often as it is there
+	mostValues     = 200 // of one search, of all its parameters
 	usualCount     = 20
 	mostCount      = 100
 )
@@ -67,7 +69,11 @@ func ParseSearch(kind string, values url.Values, lenient bool) (*Search, error) 
 	found := &Search{Count: usualCount, Total: kind != "AuditEvent", Used: url.Values{}} // to count a whole trail takes long
 	s := &searching{}
 	var all []models.Condition
-	if len(values) > mostParameters {
+	asked := 0
+	for _, all := range values {
+		asked += len(all)
+	}
+	if asked > mostParameters {
 		s.invalid("search", "Use no more than "+strconv.Itoa(mostParameters)+" parameters.")
 		return nil, s.wrong.Err()
 	}
@@ -140,8 +146,8 @@ func (s *searching) parameter(p parameter, name, modifier, value string) models.
 		return s.invalid(name, "Use true or false.")
 	}
 	texts := split(value, ',')
-	if len(texts) > mostValues {
-		return s.invalid(name, "Use no more than "+strconv.Itoa(mostValues)+" values.")
+	if s.values += len(texts) * max(1, p.cost); s.values > mostValues {
+		return s.invalid(name, "Use no more than "+strconv.Itoa(mostValues)+" values in a search; an address counts as ten.")
 	}
 	var all []models.Condition
 	for _, text := range texts {
@@ -417,7 +423,7 @@ var parameters = map[string][]parameter{
 		{name: "email", kind: "token", modifiers: missing, column: "patients.email", condition: byPoint("patients", "email")},
 		{name: "telecom", kind: "token", condition: byPoint("patients", "phone", "email")},
 		{
-			name: "address", kind: "string", modifiers: []string{"exact", "contains", "missing"}, column: "patients.address",
+			name: "address", kind: "string", modifiers: []string{"exact", "contains", "missing"}, column: "patients.address", cost: 10,
 			condition: func(_ *searching, _, modifier, value string) models.Condition {
 				switch value = unescaped(value); modifier {
 				case "exact":

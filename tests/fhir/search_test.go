@@ -132,6 +132,21 @@ func TestASearchThatIsNotUnderstoodIsRefused(t *testing.T) {
 		}
 		ana.read("CareTeam?_sort=name").Expect(http.StatusBadRequest)
 
+		// What is repeated counts, too: each value is a condition that the database must look at.
+		values := func(n int) string { return strings.Repeat("a,", n-1) + "a" }
+		for query, want := range map[string]int{
+			strings.Repeat("name=a&", 50):                        http.StatusOK,
+			strings.Repeat("name=a&", 51):                        http.StatusBadRequest,
+			"name=" + values(100) + "&name=" + values(100):       http.StatusOK,
+			"name=" + values(100) + "&name=" + values(101):       http.StatusBadRequest,
+			"address=" + values(20):                              http.StatusOK,
+			"address=" + values(10) + "&address=" + values(11):   http.StatusBadRequest,
+			"_id=" + values(200) + "&identifier=" + values(1):    http.StatusBadRequest,
+			"address:missing=true&address:contains=" + values(2): http.StatusOK,
+		} {
+			assert.Equal(t, want, ana.read("Patient?"+query).Status, query)
+		}
+
 		r := ana.read("Patient?identifer=1&name=pet", "Prefer", "handling=lenient").Expect(http.StatusOK)
 		assert.EqualValues(t, 1, r.JSON["total"])
 		assert.Equal(t, "Patient?name=pet", link(ana, r, "self"))
