@@ -97,8 +97,11 @@ func (f FHIR[F, R]) VRead(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(found.Entries) == 0 {
+	switch {
+	case len(found.Entries) == 0:
 		return apierror.ErrNotFound
+	case found.Entries[0].Row == nil: // the version by which a patient was merged into another
+		return models.ErrGone
 	}
 	return sendResource(c, http.StatusOK, fhir.Subset(f.Show(found.Entries[0].Row), summary, elements))
 }
@@ -257,6 +260,7 @@ func (f FHIR[F, R]) Create(c *gin.Context) error {
 	if made {
 		status = http.StatusCreated
 	}
+	tellIfReplayed(c, by.Retry)
 	return f.stored(c, status, row, sent.Warnings())
 }
 

@@ -61,11 +61,16 @@ func create[T, F any](c *gin.Context, bind func(body) models.Bind[F],
 	if err != nil {
 		return b.asCalled(err)
 	}
-	if by.Retry != nil && by.Retry.Replayed {
-		c.Header("Idempotent-Replayed", "true")
-	}
+	tellIfReplayed(c, by.Retry)
 	respond(c, http.StatusCreated, made)
 	return nil
+}
+
+// tellIfReplayed says in a header that the answer is that of an earlier request with the same Idempotency-Key.
+func tellIfReplayed(c *gin.Context, retry *models.Retry) {
+	if retry != nil && retry.Replayed {
+		c.Header("Idempotent-Replayed", "true")
+	}
 }
 
 // retryOf reads the Idempotency-Key header: at most 255 printable ASCII characters.

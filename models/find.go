@@ -181,7 +181,7 @@ func find[T any, R interface {
 	err = db.readList(ctx, by, values, func(q *gorm.DB, client listing.Client) (err error) {
 		if count {
 			if err := q.Model(new(T)).Scopes(visible, where.scope).Count(&found.Total).Error; err != nil {
-				return err
+				return apierror.FromDatabase(err)
 			}
 		}
 		found.Page, err = listing.Find[T](q, of, values, client, func(q *gorm.DB) *gorm.DB { return where.scope(visible(q)) })

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,6 +64,22 @@ func TestTheFormOfAnAnswerIsAgreed(t *testing.T) {
 		ana.do("POST", "Patient/_search", "_format=xml", "Content-Type", "application/x-www-form-urlencoded").Expect(http.StatusNotAcceptable)
 		ana.read("Patient/"+id+"?_format=xml", "Accept", "application/json").Expect(http.StatusNotAcceptable)
 	})
+}
+
+func TestASearchThatTheDatabaseDoesNotAnswerIsToBeTriedAgain(t *testing.T) {
+	kit.NeedPostgres(t)
+	cfg := kit.BaseConfig(kit.FreshPostgres(t))
+	cfg.RequestTimeout = 300 * time.Millisecond
+	api := kit.Start(t, cfg)
+	ana := user(api, "ana")
+	tx, err := api.SQL().BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	defer func() { _ = tx.Rollback() }()
+	_, err = tx.ExecContext(t.Context(), "LOCK TABLE patients, doctors")
+	require.NoError(t, err)
+	for _, path := range []string{"Patient", "CareTeam", "Practitioner", "Patient?_total=none"} {
+		assert.NotEmpty(t, ana.read(path).Expect(http.StatusServiceUnavailable).Header.Get("Retry-After"), path)
+	}
 }
 
 // Whoever reads below /fhir is audited as below /api, and staff read so in FHIR.
@@ -130,6 +147,7 @@ func TestAFHIRCreateMayBeSentTwice(t *testing.T) {
 		ana := user(api, "ana")
 		first := ana.do("POST", "Patient", named("Petra"), "Idempotency-Key", "a").Expect(http.StatusCreated)
 		again := ana.do("POST", "Patient", named("Petra"), "Idempotency-Key", "a").Expect(http.StatusCreated)
+		assert.Equal(t, []string{"", "true"}, []string{first.Header.Get("Idempotent-Replayed"), again.Header.Get("Idempotent-Replayed")})
 		assert.Equal(t, first.JSON, again.JSON)
 		ana.do("POST", "Patient", named("Olga"), "Idempotency-Key", "a").Expect(http.StatusUnprocessableEntity)
 		assert.Equal(t, 1, api.Count("SELECT count(*) FROM patients"))

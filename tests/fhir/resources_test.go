@@ -305,3 +305,16 @@ func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 		assert.Len(t, idsOf(ana.read("Patient")), 1)
 	})
 }
+
+func TestTheVersionByWhichAPatientWasMergedAwayIsGone(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana, boss := user(api, "ana"), staff(api, "boss")
+		id, into := ana.patient("Petra"), ana.patient("Petra")
+		boss.Post(kit.Path("patients", number(id), "merge"), kit.Object{"into": number(into)}).Expect(http.StatusOK)
+		boss.read("Patient/" + id + "/_history/1").Expect(http.StatusOK)
+		boss.read("Patient/" + id + "/_history/2").Expect(http.StatusGone)
+		boss.Post(kit.Path("patients", number(id), "unmerge"), nil).Expect(http.StatusOK)
+		ana.read("Patient/" + id + "/_history/2").Expect(http.StatusGone)
+		ana.read("Patient/" + id + "/_history/3").Expect(http.StatusOK)
+	})
+}
