@@ -2,10 +2,12 @@ package models
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"healthcare/apierror"
@@ -35,7 +37,10 @@ type Retry struct {
 
 func (r *Retry) replayed() bool { return r != nil && r.Replayed }
 
-var errKeyReused = &apierror.Error{Code: apierror.KeyReused, Detail: "This Idempotency-Key was used before with another body."}
+var (
+	errKeyReused      = &apierror.Error{Code: apierror.KeyReused, Detail: "This Idempotency-Key was used before with another body."}
+	errNotSeenAnyMore = &apierror.Error{Code: apierror.KeyReused, Detail: "This Idempotency-Key was used before, for a patient whom you may not see any more."}
+)
 
 // idempotently runs a creation, or returns what the earlier one with the same key made. A second one at the same time
 // waits here for the first to commit or to roll back. Failures are not remembered, because they roll back.
@@ -56,7 +61,7 @@ func idempotently[T any](tx *Tx, creation func() (*T, error)) (*T, error) {
 	}
 	mine = tx.Where("user_id = ? AND route = ? AND key = ?", key.UserID, key.Route, key.Key)
 	if inserted.RowsAffected == 0 {
-		return replay[T](retry, mine.Take(&key).Error, &key)
+		return replay[T](tx, mine.Take(&key).Error, &key)
 	}
 	made, err := creation()
 	if err != nil {
@@ -69,16 +74,29 @@ func idempotently[T any](tx *Tx, creation func() (*T, error)) (*T, error) {
 	return made, mine.Model(&IdempotencyKey{}).UpdateColumn("answer", string(answer)).Error
 }
 
-func replay[T any](retry *Retry, err error, key *IdempotencyKey) (*T, error) {
+// replay is the remembered answer, if the actor may still see whose it is.
+func replay[T any](tx *Tx, err error, key *IdempotencyKey) (*T, error) {
 	if err != nil {
 		return nil, err
 	}
-	if key.BodyHash != retry.BodyHash {
+	if key.BodyHash != tx.By.Retry.BodyHash {
 		return nil, errKeyReused
 	}
-	retry.Replayed = true
 	made := new(T)
-	return made, json.Unmarshal([]byte(key.Answer), made)
+	if err := json.Unmarshal([]byte(key.Answer), made); err != nil {
+		return nil, err
+	}
+	if of, ok := any(made).(subject); ok && of.subject().patient() != 0 {
+		visible := tx.Unscoped().Scopes(tx.By.owns("created_by")).Select("id")
+		switch err := visible.Take(&Patient{}, of.subject().patient()).Error; {
+		case errors.Is(err, gorm.ErrRecordNotFound):
+			return nil, errNotSeenAnyMore
+		case err != nil:
+			return nil, err
+		}
+	}
+	tx.By.Retry.Replayed = true
+	return made, nil
 }
 
 // forgetAnswers removes the answers that hold a patient who is erased, or what belonged to it.

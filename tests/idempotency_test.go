@@ -206,6 +206,22 @@ func TestAKeyIsKeptTogetherWithWhatItCreated(t *testing.T) {
 	})
 }
 
+func TestAReplayShowsNoPatientWhomTheAccountMayNotSeeAnyMore(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana, ben, boss := api.User("ana"), api.User("ben"), api.Staff("boss")
+		create := func() *kit.Response { return ana.Once(kit.Path("patients"), kit.Object{"name": "Cy"}, "k") }
+		patient := create().Expect(http.StatusCreated).ID()
+		mapping := kit.Object{"patient_id": patient, "doctor_id": ana.Doctor("Dr. One")}
+		assign := func() *kit.Response { return ana.Once(kit.Path("mappings"), mapping, "k") }
+		assign().Expect(http.StatusCreated)
+		boss.Patch(kit.Path("patients", patient), kit.Object{"created_by": ben.ID}).Expect(http.StatusOK)
+		create().Expect(http.StatusUnprocessableEntity)
+		kit.Absent(t, assign().Expect(http.StatusUnprocessableEntity).Raw, "Cy")
+		boss.Patch(kit.Path("patients", patient), kit.Object{"created_by": ana.ID}).Expect(http.StatusOK)
+		assert.Equal(t, "true", assign().Expect(http.StatusCreated).Header.Get("Idempotent-Replayed"))
+	})
+}
+
 func TestAReplayIsTheFirstAnswerWhateverHappenedSince(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := api.User("ana")
