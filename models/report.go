@@ -90,13 +90,20 @@ func (db *DB) PatientReport(ctx context.Context, by Actor, id int64) (*PatientRe
 	}
 	client := db.client(by)
 	client.Batch = exportBatch
-	r.Assignments = rowsOf(ctx, db, r, func(ctx context.Context, values url.Values) (*listing.Page[ReportedAssignment], error) {
+	batches := reportBatches{db, r, func(ctx context.Context) error {
+		tx := &Tx{DB: db.read.WithContext(ctx), By: by, alone: true}
+		if err := tx.checkActor(); err != nil {
+			return err
+		}
+		return tx.Scopes(by.owns("created_by"), by.seesDeleted).Select("id").Take(&Patient{}, id).Error
+	}}
+	r.Assignments = rowsOf(ctx, batches, func(ctx context.Context, values url.Values) (*listing.Page[ReportedAssignment], error) {
 		return listing.Find[ReportedAssignment](db.read.WithContext(ctx), assignmentsEver, values, client, among("mappings.patient_id", all))
 	})
-	r.History = rowsOf(ctx, db, r, func(ctx context.Context, values url.Values) (*listing.Page[HistoryEntry], error) {
+	r.History = rowsOf(ctx, batches, func(ctx context.Context, values url.Values) (*listing.Page[HistoryEntry], error) {
 		return historyOf(db.read.WithContext(ctx), client, id, values)
 	})
-	r.SeenBy = rowsOf(ctx, db, r, func(ctx context.Context, values url.Values) (*listing.Page[Access], error) {
+	r.SeenBy = rowsOf(ctx, batches, func(ctx context.Context, values url.Values) (*listing.Page[Access], error) {
 		return listing.Find[Access](db.read.WithContext(ctx), accessList, values, client, namesPatient(db.read.Name(), all...), accessOnly)
 	})
 	return r, nil
@@ -107,11 +114,23 @@ func accessOnly(q *gorm.DB) *gorm.DB {
 	return q.Where("events.outcome = '" + outcomeOK + "' AND events.action IN ('" + ActionRead + "', '" + ActionList + "', '" + ActionExport + "')")
 }
 
-// rowsOf goes through a list of a report, batch by batch, each within the time that a request may take.
-func rowsOf[T any](ctx context.Context, db *DB, r *PatientReport, find func(context.Context, url.Values) (*listing.Page[T], error)) iter.Seq[T] {
+// reportBatches is what the lists of a report have in common. May is why the actor may not see the patient any more.
+type reportBatches struct {
+	db     *DB
+	report *PatientReport
+	may    func(context.Context) error
+}
+
+// rowsOf goes through a list of a report, batch by batch, each within the time that a request may take. It ends when the actor
+// loses the right to see the patient.
+func rowsOf[T any](ctx context.Context, of reportBatches, find func(context.Context, url.Values) (*listing.Page[T], error)) iter.Seq[T] {
+	r := of.report
 	batch := func(values url.Values) (*listing.Page[T], error) {
-		ctx, cancel := context.WithTimeout(ctx, db.cfg.RequestTimeout)
+		ctx, cancel := context.WithTimeout(ctx, of.db.cfg.RequestTimeout)
 		defer cancel()
+		if err := of.may(ctx); err != nil {
+			return nil, err
+		}
 		return find(ctx, values)
 	}
 	return func(yield func(T) bool) {

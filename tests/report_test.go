@@ -4,12 +4,14 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"healthcare/models"
 	"healthcare/tests/kit"
 )
 
@@ -52,6 +54,30 @@ func TestAReportTellsAllThatIsKnownOfAPatient(t *testing.T) {
 		ana.Delete(path).Expect(http.StatusNoContent)
 		ana.Get(path + "export/").Expect(http.StatusNotFound)
 		assert.NotNil(t, boss.Get(path + "export/").Expect(http.StatusOK).JSON["deleted_at"])
+	})
+}
+
+func TestAReportEndsWhenTheRightToSeeThePatientDoes(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		boss, ben := api.Staff("boss"), api.User("ben")
+		losesIt := map[string]func(ana *kit.Client, patient int){
+			"handed over": func(_ *kit.Client, patient int) {
+				boss.Patch(kit.Path("patients", patient), kit.Object{"created_by": ben.ID}).Expect(http.StatusOK)
+			},
+			"disabled": func(ana *kit.Client, _ int) {
+				boss.Patch(ana.AccountPath(), kit.Object{"is_active": false}).Expect(http.StatusOK)
+			},
+		}
+		for name, lose := range losesIt {
+			ana := api.User(strings.ReplaceAll(name, " ", "-"))
+			patient := ana.Patient("Petra")
+			by := models.Actor{User: models.User{ID: int64(ana.ID)}, SessionID: int64(api.Count("SELECT max(id) FROM sessions"))}
+			report, err := api.DB.PatientReport(t.Context(), by, int64(patient))
+			require.NoError(t, err)
+			lose(ana, patient)
+			assert.Empty(t, slices.Collect(report.History), name)
+			assert.Error(t, report.Err(), name)
+		}
 	})
 }
 
