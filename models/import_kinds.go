@@ -117,15 +117,19 @@ func patientsIdentified(visible *gorm.DB, rows []*plannedRow) (map[Identifier]*P
 	if len(values) == 0 {
 		return found, nil
 	}
-	var there []*Patient
-	who := visible.Session(&gorm.Session{NewDB: true}).Model(&PatientIdentifier{}).Where("freed_at IS NULL AND value IN ?", values).Select("patient_id")
-	err := visible.Where("id IN (?)", who).Find(&there).Error
-	for _, patient := range there {
-		for _, one := range patient.Identifiers {
-			found[one] = patient
+	for some := range slices.Chunk(values, 5000) { // a statement has at most 32,766 parameters on SQLite
+		var there []*Patient
+		who := visible.Session(&gorm.Session{NewDB: true}).Model(&PatientIdentifier{}).Where("freed_at IS NULL AND value IN ?", some).Select("patient_id")
+		if err := visible.Session(&gorm.Session{}).Where("id IN (?)", who).Find(&there).Error; err != nil {
+			return nil, err
+		}
+		for _, patient := range there {
+			for _, one := range patient.Identifiers {
+				found[one] = patient
+			}
 		}
 	}
-	return found, err
+	return found, nil
 }
 
 // alikePatients are patients by what may tell that a row is about them.

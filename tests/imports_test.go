@@ -109,6 +109,19 @@ func TestRefusedRowsAreToldWithEveryReasonAndKeepAllFromBeingImported(t *testing
 	})
 }
 
+func TestATableOfManyIdentifiersIsReadToItsEnd(t *testing.T) {
+	kit.NeedSlow(t)
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		header, row := "Name", "Petra"
+		for i := range 199 {
+			header += fmt.Sprint(",identifier:urn:x:", i)
+			row += fmt.Sprint(",", i)
+		}
+		refused := sendFile(api.Staff("chief"), "of=patients", header+"\n"+strings.Repeat(row+"\n", 400)).Expect(http.StatusOK)
+		assert.EqualValues(t, 400, refused.JSON["refused"])
+	})
+}
+
 func TestPossibleDuplicatesAreNotImportedUnlessTheyAreWanted(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		chief := api.Staff("chief")
