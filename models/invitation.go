@@ -141,13 +141,13 @@ func (db *DB) addInvitation(tx *Tx, i Invitation, action string) (Ticket, error)
 		link := string(db.cfg.PublicURL) + "/accept#" + token
 		ticket.Link = &link
 	}
-	return ticket, tx.addUserEvent(action, i.UserID)
+	return ticket, tx.addUserEvent(action, i.UserID, noChanges)
 }
 
 // addUserEvent stores the event of something that happened to an account.
-func (tx *Tx) addUserEvent(action string, user int64) error {
+func (tx *Tx) addUserEvent(action string, user int64, changes Changes) error {
 	e := tx.By.event(tx.Now, action, Subject{Object: objectUser, ID: user})
-	e.Changes = noChanges
+	e.Changes = changes
 	return tx.Create(&e).Error
 }
 
@@ -196,7 +196,7 @@ func (db *DB) Accept(ctx context.Context, by Actor, bind Bind[Acceptance]) error
 		if err := tx.liftLocks(i.UserID); err != nil {
 			return err
 		}
-		return tx.addUserEvent(ActionAccept, i.UserID)
+		return tx.addUserEvent(ActionAccept, i.UserID, noChanges)
 	})
 }
 

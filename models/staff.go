@@ -60,7 +60,8 @@ func (db *DB) UpdateUser(ctx context.Context, by Actor, id int64, bind Bind[Stan
 			return err
 		}
 		in := Standing{u.IsStaff, u.IsActive}
-		if err := bind.Validated(&in).Err(); err != nil || in == (Standing{u.IsStaff, u.IsActive}) {
+		was := in
+		if err := bind.Validated(&in).Err(); err != nil || in == was {
 			return err
 		}
 		u.IsStaff, u.IsActive, u.UpdatedAt = in.IsStaff, in.IsActive, tx.Now
@@ -74,7 +75,10 @@ func (db *DB) UpdateUser(ctx context.Context, by Actor, id int64, bind Bind[Stan
 		if staff == 0 {
 			return &apierror.Error{Code: apierror.Conflict, Detail: "This is the last active staff account: it can be neither disabled nor demoted."}
 		}
-		return tx.endWhatStandingAllowed(&u)
+		if err := tx.endWhatStandingAllowed(&u); err != nil {
+			return err
+		}
+		return tx.addUserEvent(ActionUpdate, id, diff(&was, in))
 	})
 	return &u, forStaff(err)
 }
@@ -109,7 +113,12 @@ func (db *DB) Unlock(ctx context.Context, by Actor, id int64) (*User, error) {
 	if err != nil {
 		return nil, err
 	}
-	return u, forStaff(db.Write(ctx, by, func(tx *Tx) error { return tx.liftLocks(id) }))
+	return u, forStaff(db.Write(ctx, by, func(tx *Tx) error {
+		if err := tx.liftLocks(id); err != nil {
+			return err
+		}
+		return tx.addUserEvent(ActionUpdate, id, noChanges)
+	}))
 }
 
 // liftLocks forgets the failed logins of an account. No login of it is decided meanwhile.

@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -72,6 +73,14 @@ func TestStaffMakeStaff(t *testing.T) {
 		ana.Patch(boss.AccountPath(), kit.Object{"is_staff": false}).Expect(http.StatusOK)
 		boss.Get("/api/users/").Expect(http.StatusForbidden)
 		boss.AssertIn()
+		ana.Post(boss.AccountPath()+"unlock/", nil).Expect(http.StatusOK)
+		var told []string
+		for _, e := range ana.Get("/api/audit/?action=update").Results() {
+			told = append(told, fmt.Sprint(e["user"].(kit.Object)["username"], " ", e["object"], " ", e["object_id"]))
+		}
+		assert.Equal(t, []string{
+			fmt.Sprint("ana user ", boss.ID), fmt.Sprint("ana user ", boss.ID), fmt.Sprint("boss user ", ana.ID),
+		}, told, "the audit trail tells who changed whose account")
 	})
 }
 
