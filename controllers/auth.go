@@ -159,14 +159,5 @@ func (a Auth) Me(c *gin.Context) error {
 
 // UpdateMe answers PATCH /api/auth/me/.
 func (a Auth) UpdateMe(c *gin.Context) error {
-	b, err := readBody(c)
-	if err != nil {
-		return err
-	}
-	user, err := a.DB.UpdateProfile(c.Request.Context(), middleware.Actor(c), bindGiven[models.User, models.ProfileFields](b))
-	if err != nil {
-		return err
-	}
-	c.PureJSON(http.StatusOK, user)
-	return nil
+	return submit(c, http.StatusOK, bindGiven[models.User, models.ProfileFields], a.DB.UpdateProfile)
 }

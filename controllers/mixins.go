@@ -19,12 +19,11 @@ import (
 
 // pathID reads the number in a path. What is no number that an id could be does not exist.
 func pathID(c *gin.Context) (int64, error) {
-	s := c.Param("id")
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n <= 0 || strings.Trim(s, "0123456789") != "" {
+	n, err := strconv.ParseUint(c.Param("id"), 10, 63)
+	if err != nil || n == 0 {
 		return 0, apierror.ErrNotFound
 	}
-	return n, nil
+	return int64(n), nil
 }
 
 // list answers with one page of what find finds.
@@ -91,7 +90,7 @@ func respond(c *gin.Context, status int, object any) {
 	if versioned, ok := object.(interface{ ETag() string }); ok {
 		etag := versioned.ETag()
 		c.Header("ETag", etag)
-		if known := c.GetHeader("If-None-Match"); c.Request.Method == http.MethodGet && known != "" && models.Matches(known, etag) {
+		if known := strings.Join(c.Request.Header.Values("If-None-Match"), ","); c.Request.Method == http.MethodGet && known != "" && models.Matches(known, etag) {
 			c.Status(http.StatusNotModified)
 			return
 		}
@@ -113,7 +112,23 @@ func retrieve[T any](c *gin.Context, find func(context.Context, models.Actor, in
 	return nil
 }
 
-// update answers with what store made of the one in the path and the body.
+// submit answers with what store made of the body.
+func submit[T, F any](c *gin.Context, status int, bind func(body) models.Bind[F],
+	store func(context.Context, models.Actor, models.Bind[F]) (*T, error),
+) error {
+	b, err := readBody(c)
+	if err != nil {
+		return err
+	}
+	stored, err := store(c.Request.Context(), middleware.Actor(c), bind(b))
+	if err != nil {
+		return b.asCalled(err)
+	}
+	respond(c, status, stored)
+	return nil
+}
+
+// update is submit for the one in the path.
 func update[T, F any](c *gin.Context, bind func(body) models.Bind[F],
 	store func(context.Context, models.Actor, int64, models.Bind[F]) (*T, error),
 ) error {
@@ -121,16 +136,9 @@ func update[T, F any](c *gin.Context, bind func(body) models.Bind[F],
 	if err != nil {
 		return err
 	}
-	b, err := readBody(c)
-	if err != nil {
-		return err
-	}
-	updated, err := store(c.Request.Context(), middleware.Actor(c), id, bind(b))
-	if err != nil {
-		return b.asCalled(err)
-	}
-	respond(c, http.StatusOK, updated)
-	return nil
+	return submit(c, http.StatusOK, bind, func(ctx context.Context, by models.Actor, bind models.Bind[F]) (*T, error) {
+		return store(ctx, by, id, bind)
+	})
 }
 
 // listOf answers with one page of what find finds for the one in the path.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"healthcare/apierror"
 	"healthcare/middleware"
 	"healthcare/models"
 )
@@ -28,16 +27,7 @@ func (p Patients) Create(c *gin.Context) error {
 
 // Match answers POST /api/patients/match/.
 func (p Patients) Match(c *gin.Context) error {
-	b, err := readBody(c)
-	if err != nil {
-		return err
-	}
-	found, err := p.DB.Match(c.Request.Context(), middleware.Actor(c), bindAll[models.Patient, models.MatchFields](b))
-	if err != nil {
-		return err
-	}
-	respond(c, http.StatusOK, found)
-	return nil
+	return submit(c, http.StatusOK, bindAll[models.Patient, models.MatchFields], p.DB.Match)
 }
 
 // List answers GET /api/patients/.
@@ -48,7 +38,7 @@ func (p Patients) Retrieve(c *gin.Context) error { return retrieve(c, p.DB.Patie
 
 // Replace answers PUT /api/patients/<id>/. Who created a patient is read-only here.
 func (p Patients) Replace(c *gin.Context) error {
-	return update(c, fieldsOnly(bindAll[models.Patient, models.PatientFields]), p.DB.UpdatePatient)
+	return update(c, bindAll[models.Patient, models.PatientFields], p.DB.UpdatePatientFields)
 }
 
 // Update answers PATCH /api/patients/<id>/. Staff may hand the patient over.
@@ -56,15 +46,7 @@ func (p Patients) Update(c *gin.Context) error {
 	if middleware.Actor(c).IsStaff {
 		return update(c, bindGiven[models.Patient, models.PatientUpdate], p.DB.UpdatePatient)
 	}
-	return update(c, fieldsOnly(bindGiven[models.Patient, models.PatientFields]), p.DB.UpdatePatient)
-}
-
-// fieldsOnly binds a patient's fields, and leaves alone who created it.
-func fieldsOnly(bind func(body) models.Bind[models.PatientFields]) func(body) models.Bind[models.PatientUpdate] {
-	return func(b body) models.Bind[models.PatientUpdate] {
-		bindFields := bind(b)
-		return func(in *models.PatientUpdate) apierror.Fields { return bindFields(&in.PatientFields) }
-	}
+	return update(c, bindGiven[models.Patient, models.PatientFields], p.DB.UpdatePatientFields)
 }
 
 // Delete answers DELETE /api/patients/<id>/.

@@ -112,12 +112,13 @@ func writeReport(w io.Writer, r *models.PatientReport) error {
 
 // writeList writes one more list of an object.
 func writeList[T any](w io.Writer, name string, rows iter.Seq[T]) error {
-	before := ",\n" + strconv.Quote(name) + ":["
+	text := bytes.NewBufferString(",\n" + strconv.Quote(name) + ":[")
+	encoder := json.NewEncoder(text)
+	encoder.SetEscapeHTML(false)
+	separator := ""
 	for row := range rows {
-		var text bytes.Buffer
-		text.WriteString(before)
-		encoder := json.NewEncoder(&text)
-		encoder.SetEscapeHTML(false)
+		text.WriteString(separator)
+		separator = ",\n"
 		if err := encoder.Encode(row); err != nil {
 			return err
 		}
@@ -125,12 +126,8 @@ func writeList[T any](w io.Writer, name string, rows iter.Seq[T]) error {
 		if _, err := text.WriteTo(w); err != nil {
 			return err
 		}
-		before = ",\n"
 	}
-	if before != ",\n" {
-		_, err := io.WriteString(w, before+"]")
-		return err
-	}
-	_, err := io.WriteString(w, "]")
+	text.WriteByte(']')
+	_, err := text.WriteTo(w)
 	return err
 }

@@ -18,19 +18,10 @@ func (u Users) List(c *gin.Context) error { return list(c, u.DB.Users) }
 
 // Invite answers POST /api/users/. What it answers is shown once, so that no Idempotency-Key can have it repeated.
 func (u Users) Invite(c *gin.Context) error {
-	b, err := readBody(c)
-	if err != nil {
-		return err
-	}
-	if by := middleware.Actor(c); by.IsStaff && c.GetHeader("Idempotency-Key") != "" {
+	if middleware.Actor(c).IsStaff && c.GetHeader("Idempotency-Key") != "" {
 		return apierror.Fields{"Idempotency-Key": {"This request cannot be repeated: its answer holds a token that is shown once."}}.Err()
 	}
-	invited, err := u.DB.Invite(c.Request.Context(), middleware.Actor(c), bindAll[models.User, models.UserFields](b))
-	if err != nil {
-		return err
-	}
-	c.PureJSON(http.StatusCreated, invited)
-	return nil
+	return submit(c, http.StatusCreated, bindAll[models.User, models.UserFields], u.DB.Invite)
 }
 
 // Reset answers POST /api/users/<id>/reset/.

@@ -27,9 +27,6 @@ func (p *Plugin) query(db *gorm.DB) {
 	if isScannable(stmt) {
 		err = withRows(stmt, text, func(names []string, found rows) error { return scan(stmt, names, found) })
 	}
-	if p.KeepText && stmt.SQL.Len() == 0 {
-		_, _ = stmt.SQL.WriteString(text)
-	}
 	switch {
 	case errors.Is(err, errNotScanned): // GORM runs the same text again
 		if stmt.SQL.Len() == 0 {

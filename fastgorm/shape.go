@@ -54,7 +54,7 @@ func (p *Plugin) keep(stmt *gorm.Statement, s shape, build func()) string {
 	text, known := p.texts[textKey{stmt.Schema, destType, string(s.key)}]
 	p.mu.RUnlock()
 	if text != "" {
-		if stmt.Logger != logger.Discard {
+		if p.KeepText || stmt.Logger != logger.Discard {
 			_, _ = stmt.SQL.WriteString(text)
 		}
 		stmt.Vars = s.values

@@ -123,14 +123,8 @@ func (p *params) parsePage(values url.Values, errs apierror.Fields) {
 
 // parsePositive reads a whole number above 0. A number that is too large for an int becomes the largest int.
 func parsePositive(s string) (int, bool) {
-	if strings.Trim(s, "0123456789") != "" || strings.Trim(s, "0") == "" {
-		return 0, false
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		return math.MaxInt, true
-	}
-	return n, true
+	n, _ := strconv.ParseUint(s, 10, strconv.IntSize-1) // 0 for what is none, the largest for what is too large
+	return int(n), n > 0
 }
 
 func (p *params) parseOrdering(ordering string, orderings map[string]string, errs apierror.Fields) {

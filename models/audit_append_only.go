@@ -6,16 +6,16 @@ import (
 	"gorm.io/gorm"
 )
 
-// sealedTables are those whose rows the database itself refuses to change or to remove. A holder of the database can lift
+// appendOnlyTables are those whose rows the database itself refuses to change or to remove. A holder of the database can lift
 // that; the seals show it.
-var sealedTables = []string{"events", "seals"}
+var appendOnlyTables = []string{"events", "seals"}
 
-// appendOnly makes what refuses. The function of PostgreSQL looks at a setting that lives as long as one transaction.
+// appendOnly makes the triggers that refuse. On PostgreSQL they look at a setting that ends with the transaction.
 func appendOnly(g *gorm.DB) error {
 	if g.Name() == "postgres" {
 		return appendOnlyPostgres(g)
 	}
-	for _, table := range sealedTables {
+	for _, table := range appendOnlyTables {
 		for _, change := range []string{"UPDATE", "DELETE"} {
 			err := g.Exec("CREATE TRIGGER IF NOT EXISTS " + table + "_no_" + strings.ToLower(change) + " BEFORE " + change +
 				" ON " + table + " BEGIN SELECT RAISE(ABORT, '" + table + " is append-only'); END").Error
@@ -35,7 +35,7 @@ func appendOnlyPostgres(g *gorm.DB) error {
 			$$ BEGIN IF current_setting('healthcare.lifted', true) IS DISTINCT FROM 'on' THEN
 				RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END IF; RETURN NULL; END $$`).Error
 	}
-	for _, table := range sealedTables {
+	for _, table := range appendOnlyTables {
 		if err != nil {
 			return err
 		}
@@ -61,7 +61,7 @@ func (tx *Tx) lift(fn func() error) error {
 		}
 		return set("off")
 	}
-	for _, table := range sealedTables {
+	for _, table := range appendOnlyTables {
 		for _, change := range []string{"update", "delete"} {
 			if err := tx.Exec("DROP TRIGGER IF EXISTS " + table + "_no_" + change).Error; err != nil {
 				return err

@@ -6,13 +6,14 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"gorm.io/gorm"
+
+	"healthcare/config"
 )
 
 // Whoever holds the database, but not the key, can remove seals from the end of the chain, and then change the events
@@ -67,18 +68,7 @@ func (db *DB) rememberEnd(s Seal) error {
 	if end.file == "" {
 		return nil
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(end.file), filepath.Base(end.file)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(tmp, "%d %s\n", s.ID, s.MAC)
-	if err = errors.Join(err, tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), end.file)
-	}
-	if err != nil {
-		_ = os.Remove(tmp.Name())
-	}
-	return err
+	return config.WriteWhole(end.file, fmt.Appendf(nil, "%d %s\n", s.ID, s.MAC), os.Rename)
 }
 
 // newestOfOurs finds the newest seal, and refuses to go on from it unless it is our key's turn and the one that is

@@ -26,7 +26,7 @@ import (
 //	events_by_action  (action, at, id) of neither read nor list   ?action= of what is rare beside them, newest first
 //	events_patient    (patient_id, id)                            a patient's history, ?patient_id=
 //	events_of_object  (object_id, object, id) of no patient       a doctor's history, ?as_of=
-//	events_patients   (patient_ids)                               who was shown a patient in a list, see migrate_search.go
+//	events_patients   (patient_ids)                               who was shown a patient in a list, see migrate.go
 type Event struct {
 	ID         int64     `json:"id" gorm:"index:events_at,priority:2;index:events_patient,priority:2;index:events_of_object,priority:3;index:events_by_user,priority:3;index:events_by_action,priority:3"`
 	At         time.Time `json:"at" gorm:"not null;index:events_at,priority:1;index:events_by_user,priority:2;index:events_by_action,priority:2"`
@@ -233,7 +233,7 @@ func (ids *IDs) Scan(src any) error {
 	if raw, isRaw := src.([]byte); isRaw {
 		text, ok = string(raw), true
 	}
-	if src == nil || !ok {
+	if !ok || text == "" { // NULL, or a text that nobody of ours wrote
 		*ids = nil
 		return nil
 	}

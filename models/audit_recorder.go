@@ -115,7 +115,7 @@ func (r *recorder) add(e Event) error {
 	return nil
 }
 
-// storeEvents stores a batch, all of it or nothing. It passes Write by on PostgreSQL, where it is one statement.
+// storeEvents stores a batch, all of it or nothing. On PostgreSQL it is one statement, and needs no Write.
 func (db *DB) storeEvents(ctx context.Context, events []Event) error {
 	// Copies, because GORM sets the ids of what it inserts: those of an attempt that failed may be taken by the next.
 	if db.group == nil {

@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -36,7 +35,7 @@ var auditList = listing.List{
 
 // Audit lists who did what to whose data, for staff.
 func (db *DB) Audit(ctx context.Context, by Actor, values url.Values) (*listing.Page[AuditEntry], error) {
-	scopes, err := auditScopes(db.read.Name(), values)
+	scopes, err := auditScopes(values)
 	if err != nil && by.IsStaff {
 		return nil, err
 	}
@@ -105,11 +104,11 @@ func (db *DB) AuditEntry(ctx context.Context, by Actor, id int64) (*AuditEntry, 
 }
 
 // auditScopes are the filters that do not just compare a column: whose data, and when.
-func auditScopes(dialect string, values url.Values) ([]scope, error) {
+func auditScopes(values url.Values) ([]scope, error) {
 	errs := apierror.Fields{}
 	scopes := []scope{
 		actionFilter(values.Get("action")),
-		patientFilter(dialect, values.Get("patient_id"), errs),
+		patientFilter(values.Get("patient_id"), errs),
 		timeFilter("since", values.Get("since"), "events.at >= ?", errs),
 		timeFilter("until", values.Get("until"), "events.at <= ?", errs),
 	}
@@ -126,7 +125,7 @@ func actionFilter(action string) scope {
 }
 
 // patientFilter lets the events through that were about a patient, or of a list that showed it.
-func patientFilter(dialect, value string, errs apierror.Fields) scope {
+func patientFilter(value string, errs apierror.Fields) scope {
 	if value == "" {
 		return everything
 	}
@@ -136,25 +135,18 @@ func patientFilter(dialect, value string, errs apierror.Fields) scope {
 		errs.Add("patient_id", number.Message)
 	}
 	if !ok || id.(int64) < 1 { // nobody's, but FTS5 would read -5 as 5
-		return func(q *gorm.DB) *gorm.DB { return q.Where("1 = 0") }
+		return Never.scope
 	}
-	return namesPatient(dialect, id.(int64))
+	return namesPatient(id.(int64))
 }
 
 // namesPatient is the scope of the events that were about one of some patients, or of a list or an export that showed it.
-func namesPatient(dialect string, ids ...int64) scope {
-	var conditions []string
-	var values []any
-	for _, id := range ids {
-		if dialect == "postgres" {
-			conditions = append(conditions, "events.patient_id = ? OR events.patient_ids @> ARRAY[?]::bigint[]")
-			values = append(values, id, id)
-			continue
-		}
-		conditions = append(conditions, "events.patient_id = ? OR events.id IN (SELECT rowid FROM events_patients WHERE events_patients MATCH ?)")
-		values = append(values, id, fmt.Sprintf(`"%v"`, id))
+func namesPatient(ids ...int64) scope {
+	about := make([]Condition, len(ids))
+	for i, id := range ids {
+		about[i] = IsAbout(id)
 	}
-	return func(q *gorm.DB) *gorm.DB { return q.Where(strings.Join(conditions, " OR "), values...) }
+	return AnyOf(about...).scope
 }
 
 // timeFilter compares the time of events with a time or a day; an event is until a day if it is until its end.

@@ -32,7 +32,7 @@ func NoteBackup(ctx context.Context, cfg *config.Config, madeAt time.Time, check
 	if cfg.Database.Postgres != "" {
 		open = db.openPostgres
 	}
-	err := open(ctx, &asItIs)
+	err := open(ctx)
 	if err == nil {
 		err = db.transaction(ctx, func(tx *gorm.DB) error { return noteBackup(tx, madeAt, checked) }) // whose errors nobody hides from the operator
 	}

@@ -53,12 +53,12 @@ func create[In, Out any](ctx context.Context, db *DB, by Actor, write writer, bi
 
 // change is how a client changes a row: find it in the actor's scope, compare If-Match, have edit change the struct, and
 // store the next version with its event. What changes nothing stores nothing; the answer shows the row all the same.
-func change[T any, R record[T]](ctx context.Context, db *DB, by Actor, write writer, id int64, visible scope,
+func change[T any, R record[T]](ctx context.Context, db *DB, by Actor, id int64, visible scope,
 	edit func(tx *Tx, row R) error,
 ) (R, error) {
 	var row R
 	var changes Changes
-	err := write(ctx, by, func(tx *Tx) (err error) {
+	err := db.WriteAlone(ctx, by, func(tx *Tx) (err error) {
 		if row, err = lockRow[T, R](tx, ActionUpdate, id, visible); err != nil {
 			return err
 		}

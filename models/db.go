@@ -84,9 +84,9 @@ func openAnyKey(ctx context.Context, cfg *config.Config) (*DB, error) {
 		return nil, err
 	}
 	if cfg.Database.Postgres != "" {
-		err = db.openPostgres(ctx, cfg)
+		err = db.openPostgres(ctx)
 	} else {
-		err = db.openSQLite(ctx, cfg)
+		err = db.openSQLite(ctx)
 	}
 	if err == nil {
 		err = db.scopeIdentifiers(ctx)
@@ -162,7 +162,8 @@ func sqliteDSN(path string, wait time.Duration, more string) string {
 	return fmt.Sprintf("%s?_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)%s", path, wait.Milliseconds(), more)
 }
 
-func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
+func (db *DB) openSQLite(ctx context.Context) error {
+	cfg := db.cfg
 	path := cfg.Database.SQLite
 	// Only the owner may read health data; SQLite gives its side files the mode of the main one. A file that is there is
 	// left alone: closing it here would end the locks that this process has on it.

@@ -20,6 +20,7 @@ import (
 //	doctors_name         (name_key, id)                 ?ordering=name
 //	doctors_license_key  (license_key), unique          where there is a licence number
 //	doctors_search       (pieces of search_text)        see migrate_search.go
+//	doctors_old_text     (id), deleted ones too         texts of an earlier version, see migrate_texts.go
 type Doctor struct {
 	ID int64 `json:"id" gorm:"index:doctors_newest,priority:2;index:doctors_updated,priority:2;index:doctors_name,priority:2"`
 	DoctorFields
@@ -97,7 +98,7 @@ func (db *DB) CreateDoctor(ctx context.Context, by Actor, bind Bind[DoctorFields
 
 // UpdateDoctor changes a doctor of the actor's.
 func (db *DB) UpdateDoctor(ctx context.Context, by Actor, id int64, bind Bind[DoctorFields]) (*Doctor, error) {
-	return change(ctx, db, by, db.WriteAlone, id, everything, func(tx *Tx, d *Doctor) error {
+	return change(ctx, db, by, id, everything, func(tx *Tx, d *Doctor) error {
 		stored := d.LicenseNumber
 		errs := bind.Validated(&d.DoctorFields)
 		if d.LicenseNumber == stored {

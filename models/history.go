@@ -136,16 +136,8 @@ func ofPatient(id int64) scope {
 	return func(q *gorm.DB) *gorm.DB { return q.Where("events.patient_id = ?", id) }
 }
 
-// among is the scope of the rows of which a column has one of these ids. A list needs a "?" for each.
-func among(column string, ids []int64) scope {
-	values := make([]any, len(ids))
-	for i, id := range ids {
-		values[i] = id
-	}
-	return func(q *gorm.DB) *gorm.DB {
-		return q.Where(column+" IN (?"+strings.Repeat(", ?", len(ids)-1)+")", values...)
-	}
-}
+// among is the scope of the rows of which a column has one of these ids.
+func among(column string, ids []int64) scope { return IsOneOf(column, ids...).scope }
 
 // ofObject is the scope of the events of one object that is no patient. It says so, because the index leaves patients out.
 func ofObject(object string, id int64) scope {

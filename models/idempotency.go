@@ -51,17 +51,15 @@ func idempotently[T any](tx *Tx, creation func() (*T, error)) (*T, error) {
 	}
 	retry.Replayed = false
 	key := IdempotencyKey{UserID: tx.By.ID, Route: retry.Route, Key: retry.Key, BodyHash: retry.BodyHash, CreatedAt: tx.Now}
-	mine := tx.Where("user_id = ? AND route = ? AND key = ?", key.UserID, key.Route, key.Key)
-	if err := mine.Where("created_at < ?", tx.Now.Add(-rememberFor)).Delete(&IdempotencyKey{}).Error; err != nil {
+	if err := tx.Where("created_at < ?", tx.Now.Add(-rememberFor)).Delete(&key).Error; err != nil {
 		return nil, err
 	}
 	inserted := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&key)
 	if inserted.Error != nil {
 		return nil, inserted.Error
 	}
-	mine = tx.Where("user_id = ? AND route = ? AND key = ?", key.UserID, key.Route, key.Key)
 	if inserted.RowsAffected == 0 {
-		return replay[T](tx, mine.Take(&key).Error, &key)
+		return replay[T](tx, tx.Take(&key).Error, &key)
 	}
 	made, err := creation()
 	if err != nil {
@@ -71,7 +69,7 @@ func idempotently[T any](tx *Tx, creation func() (*T, error)) (*T, error) {
 	if err != nil {
 		return nil, err
 	}
-	return made, mine.Model(&IdempotencyKey{}).UpdateColumn("answer", string(answer)).Error
+	return made, tx.Model(&key).UpdateColumn("answer", string(answer)).Error
 }
 
 // replay is the remembered answer, if the actor may still see whose it is.

@@ -182,9 +182,7 @@ func lookedUp(rows []*plannedRow, field string, form func(string) Folded) []Fold
 
 func writePatient(ctx context.Context, db *DB, by Actor, r *tabular.Record, target *int64) (int64, error) {
 	if target != nil {
-		_, err := db.UpdatePatient(ctx, by, *target, func(in *PatientUpdate) apierror.Fields {
-			return bindPatient(r)(&in.PatientFields)
-		})
+		_, err := db.UpdatePatientFields(ctx, by, *target, bindPatient(r))
 		return *target, err
 	}
 	made, err := db.CreatePatient(ctx, by, func(in *PatientFields) apierror.Fields {

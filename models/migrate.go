@@ -21,7 +21,7 @@ import (
 // migrationLock is the key of PostgreSQL's advisory lock that one instance at a time migrates under.
 const migrationLock = 0x636c696e6963 // "clinic"
 
-// Tables are all models, each after those it refers to.
+// Tables are the models that a backup and a move take along, each after those it refers to. forReplicas makes two more.
 var Tables = []any{
 	&User{}, &Session{}, &RefreshToken{}, &LoginFailure{}, &Invitation{},
 	&Patient{}, &PatientIdentifier{}, &Doctor{}, &Mapping{}, &MovedRow{}, &Import{}, &ImportRow{}, &ImportedRow{},
@@ -36,10 +36,10 @@ var replaced = []string{
 
 // migratePostgres uses connections of its own: the lock is of one session, which no pooler may come between, and the role
 // of MIGRATION_DATABASE_URL may be one that alone may change tables.
-func (db *DB) migratePostgres(ctx context.Context, pc *pgx.ConnConfig, cfg *config.Config) (err error) {
+func (db *DB) migratePostgres(ctx context.Context, pc *pgx.ConnConfig) (err error) {
 	pool := stdlib.OpenDB(*pc, stdlib.OptionAfterConnect(utcTimes))
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	g, err := openGORM(postgres.New(postgres.Config{Conn: pool}), cfg)
+	g, err := openGORM(postgres.New(postgres.Config{Conn: pool}), db.cfg)
 	if err != nil {
 		return err
 	}
@@ -88,11 +88,11 @@ func (db *DB) waitToMigrate(ctx context.Context, one *gorm.DB) error {
 // and dropping the old one would otherwise count as deleting its rows. The references are checked before the commit.
 //
 // It is one transaction, so one instance at a time migrates; the end of a process ends its lock, too.
-func migrateSQLite(ctx context.Context, path string, cfg *config.Config) (err error) {
+func migrateSQLite(ctx context.Context, cfg *config.Config) (err error) {
 	if cfg.Migrated {
 		return nil
 	}
-	one, err := openGORM(sqlite.Open(sqliteDSN(path, time.Second, "&_txlock=immediate")), cfg)
+	one, err := openGORM(sqlite.Open(sqliteDSN(cfg.Database.SQLite, time.Second, "&_txlock=immediate")), cfg)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func migrateFile(ctx context.Context, cfg *config.Config) (waited time.Duration,
 			told = true
 			tellMigrating(cfg.MigrationTimeout)
 		}
-		return migrateSQLite(ctx, cfg.Database.SQLite, cfg)
+		return migrateSQLite(ctx, cfg)
 	})
 	if isBusy(err) && ctx.Err() == nil {
 		err = errMigrating
@@ -157,7 +157,7 @@ func Migrate(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	db := &DB{cfg: cfg}
-	err := db.openPostgres(ctx, cfg)
+	err := db.openPostgres(ctx)
 	return errors.Join(err, db.Close())
 }
 

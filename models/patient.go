@@ -16,7 +16,7 @@ import (
 
 // Patient is seen by the account that created it, and by staff; by everybody where PATIENT_ACCESS is clinic.
 //
-// Indexes, all but the last two of what is not deleted:
+// Indexes. All but the last two have only the rows that are not deleted (on SQLite, patients_search has all):
 //
 //	patients_owner_newest   (created_by, created_at, id, search_text, deleted_at)  an account's list, and its searches
 //	patients_owner_updated  (created_by, updated_at, id)                           ?ordering=updated_at
@@ -27,8 +27,9 @@ import (
 //	patients_by_name        (name_key, id)                                         the same with ?ordering=name
 //	patients_search         (created_by, pieces of search_text)                    searches of many rows, see migrate_search.go
 //	patients_merged         (merged_into)                                          who has been merged into one, see merge.go
+//	patients_old_text       (id)                                                   texts of an earlier version, see migrate_texts.go
 //
-// DeletedAt is null in these indexes, but without it SQLite would not see that it can search and count within them.
+// Two of them name deleted_at, which is always null there: without it, SQLite would read the table to search and to count.
 type Patient struct {
 	ID int64 `json:"id" gorm:"index:patients_owner_newest,priority:3;index:patients_owner_updated,priority:3;index:patients_owner_name,priority:3;index:patients_newest,priority:3;index:patients_by_update,priority:2;index:patients_by_name,priority:2"`
 	PatientFields
@@ -139,7 +140,7 @@ func (db *DB) CreatePatient(ctx context.Context, by Actor, bind Bind[PatientFiel
 // UpdatePatient changes a patient that the actor may see. Staff may hand it over to another account, with its
 // assignments.
 func (db *DB) UpdatePatient(ctx context.Context, by Actor, id int64, bind Bind[PatientUpdate]) (*Patient, error) {
-	return change(ctx, db, by, db.WriteAlone, id, by.owns("created_by"), func(tx *Tx, p *Patient) error {
+	return change(ctx, db, by, id, by.owns("created_by"), func(tx *Tx, p *Patient) error {
 		in := PatientUpdate{p.PatientFields, p.CreatedBy}
 		errs := bind.Validated(&in)
 		if in.CreatedBy != p.CreatedBy {

@@ -50,7 +50,8 @@ func cancelStatements(pc *pgx.ConnConfig) {
 	}
 }
 
-func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
+func (db *DB) openPostgres(ctx context.Context) error {
+	cfg := db.cfg
 	pc, err := PostgresConfig(cfg.Database.Postgres)
 	if err != nil {
 		return err
@@ -58,7 +59,7 @@ func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
 	cancelStatements(pc)
 	noteUnsafeCommits(pc)
 	if cfg.Database.Replica != "" {
-		if err := db.openReplica(ctx, cfg); err != nil {
+		if err := db.openReplica(ctx); err != nil {
 			return err
 		}
 	}
@@ -93,7 +94,7 @@ func (db *DB) openPostgres(ctx context.Context, cfg *config.Config) error {
 	} else if pooled {
 		return errPooler
 	}
-	return db.migratePostgres(ctx, pc, cfg)
+	return db.migratePostgres(ctx, pc)
 }
 
 // openPool makes a pool of DB_MAX_CONNS connections.

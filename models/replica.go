@@ -14,7 +14,6 @@ import (
 	"gorm.io/gorm/clause"
 
 	"healthcare/apierror"
-	"healthcare/config"
 	"healthcare/fastgorm"
 	"healthcare/listing"
 	"healthcare/timing"
@@ -71,7 +70,8 @@ func forReplicas(g *gorm.DB) error {
 }
 
 // openReplica makes the pool of READ_DATABASE_URL. Nobody must be there yet: the first beat finds out.
-func (db *DB) openReplica(ctx context.Context, cfg *config.Config) error {
+func (db *DB) openReplica(ctx context.Context) error {
+	cfg := db.cfg
 	pc, err := postgresConfig("READ_DATABASE_URL", cfg.Database.Replica)
 	if err != nil {
 		return err

@@ -104,7 +104,7 @@ func (db *DB) PatientReport(ctx context.Context, by Actor, id int64) (*PatientRe
 		return historyOf(db.read.WithContext(ctx), client, id, values)
 	})
 	r.SeenBy = rowsOf(ctx, batches, func(ctx context.Context, values url.Values) (*listing.Page[Access], error) {
-		return listing.Find[Access](db.read.WithContext(ctx), accessList, values, client, namesPatient(db.read.Name(), all...), accessOnly)
+		return listing.Find[Access](db.read.WithContext(ctx), accessList, values, client, namesPatient(all...), accessOnly)
 	})
 	return r, nil
 }

@@ -25,8 +25,9 @@ type Tx struct {
 	actorChanged bool   // what this process remembers of the actor is wrong, see checkActor and endOldest
 }
 
-// Write runs fn in a transaction. Every change to the data passes here, and nothing of it is kept unless all of it is.
-// (Only the events of reads pass by, see storeEvents.) The error may be shown to a client.
+// Write runs fn in a transaction: all of it is kept, or nothing. Every change of a record comes through here or through
+// WriteAlone. (Events of reads do not, see storeEvents; nor does what the program notes for itself, see noteWrite, beat
+// and NoteBackup.) The error may be shown to a client.
 //
 // What this process knows of the actor may be some seconds old. So a write first reads it again, in its own transaction,
 // and keeps it as it is until the end: see checkActor.
