@@ -56,7 +56,8 @@ func CORS(allowed []config.Origin) gin.HandlerFunc {
 var goodHost = regexp.MustCompile(`^[A-Za-z0-9.\-]+(:[0-9]+)?$|^\[[0-9a-fA-F:.]+\](:[0-9]+)?$`)
 
 // Forwarded finds the scheme and host that the client used, for absolute URLs: from X-Forwarded-Proto and
-// X-Forwarded-Host if a trusted proxy sent them, else from the connection. Of the addresses that a trusted proxy sent in
+// X-Forwarded-Host if a trusted proxy sent them, else from the connection. Of several in a row, each of which a proxy has
+// added, the first is the client's, as in Django. Of the addresses that a trusted proxy sent in
 // X-Forwarded-For, which Gin reads, it drops the ports.
 func Forwarded(trusted []config.Network) gin.HandlerFunc {
 	return func(c *gin.Context) {
@@ -69,16 +70,21 @@ func Forwarded(trusted []config.Network) gin.HandlerFunc {
 		if err != nil || !slices.ContainsFunc(trusted, func(n config.Network) bool { return n.Contains(peer.Unmap()) }) {
 			return
 		}
-		if proto := r.Header.Get("X-Forwarded-Proto"); proto == "http" || proto == "https" {
+		if proto := firstOf(r.Header.Get("X-Forwarded-Proto")); proto == "http" || proto == "https" {
 			r.URL.Scheme = proto
 		}
-		if host := r.Header.Get("X-Forwarded-Host"); goodHost.MatchString(host) {
+		if host := firstOf(r.Header.Get("X-Forwarded-Host")); goodHost.MatchString(host) {
 			r.Host = host
 		}
 		for i, line := range r.Header.Values("X-Forwarded-For") {
 			r.Header["X-Forwarded-For"][i] = withoutPorts(line)
 		}
 	}
+}
+
+func firstOf(list string) string {
+	first, _, _ := strings.Cut(list, ",")
+	return strings.TrimSpace(first)
 }
 
 // withoutPorts makes 192.0.2.1, 2001:db8::1 of 192.0.2.1:80, [2001:db8::1]:80. It leaves what is no address as it is.

@@ -20,6 +20,7 @@ var phonePunctuation = strings.NewReplacer("(0)", "", " ", "", "-", "", ".", "",
 // asWords reads a search as its words, and, if asked, as the words that an earlier version's texts hold. See
 // listing.List.
 func asWords(text string, old bool) [][]string {
+	text = strings.ReplaceAll(text, ",", " ") // Müller, Hans
 	readings := [][]string{strings.Fields(Plain(text))}
 	if old {
 		readings = append(readings, strings.Fields(Fold(text)))

@@ -55,6 +55,7 @@ func TestAPatientIsHandedOverToAnActiveAccountOnly(t *testing.T) {
 			assert.Equal(t, http.StatusBadRequest, r.Status, owner)
 			assert.NotEmpty(t, r.Error("created_by"), owner)
 		}
+		assert.Equal(t, "This field may not be null.", boss.Patch(patient, kit.Object{"created_by": nil}).Error("created_by"))
 		assert.Equal(t, before, boss.Get(patient).JSON)
 		assert.Len(t, ana.Get("/api/mappings/").Results(), 1)
 		assert.Equal(t, before, boss.Patch(patient, kit.Object{"created_by": ana.ID}).Expect(http.StatusOK).JSON, "nothing changed")

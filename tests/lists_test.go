@@ -152,6 +152,9 @@ func TestLinksFollowATrustedProxyOnly(t *testing.T) {
 			}
 			r = c.At(behind).Do("GET", "/api/patients/?page_size=1", nil, forwarded...).Expect(http.StatusOK)
 			assert.Equal(t, want+"/api/patients/?page=2&page_size=1", r.JSON["next"], network)
+			several := []string{"X-Forwarded-Proto", "https, http", "X-Forwarded-Host", "clinic.example.org, inner:8000"}
+			r = c.At(behind).Do("GET", "/api/patients/?page_size=1", nil, several...).Expect(http.StatusOK)
+			assert.Equal(t, want+"/api/patients/?page=2&page_size=1", r.JSON["next"], network)
 			for _, evil := range []string{"evil.org/?", "a b", "evil.org\\@", "<x>"} {
 				r = c.At(behind).Do("GET", "/api/patients/?page_size=1", nil, "X-Forwarded-Host", evil, "X-Forwarded-Proto", "javascript").Expect(http.StatusOK)
 				assert.Equal(t, behind.URL+"/api/patients/?page=2&page_size=1", r.JSON["next"], evil)

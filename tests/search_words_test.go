@@ -23,7 +23,7 @@ var searchSpellings = []struct {
 }{
 	{"Lindström", []string{"lindstrom", "LINDSTRÖM", "lindstro\u0308m", "STROM", "strȯm"}, []string{"lindstroem", "lndstrom"}},
 	{"Ingrid Lindstrom", []string{"lindström", "Íngrid"}, nil},
-	{"Jörg Weiß", []string{"weiss", "WEISS", "WEIẞ", "jorg weiß"}, []string{"joerg", "weisz"}},
+	{"Jörg Weiß", []string{"weiss", "WEISS", "WEIẞ", "jorg weiß", "Weiß, Jörg", "weiss,jorg", "jorg,"}, []string{"joerg", "weisz", "Weiß, Jürg"}},
 	{"Søren Ångström", []string{"soren angstrom", "SØREN", "\u212bngstrom"}, []string{"soeren"}},
 	{"Łukasz Wałęsa", []string{"lukasz walesa", "łukasz", "WALESA"}, nil},
 	{"Ægir Þórðarson", []string{"aegir thordarson", "ægir", "þór"}, []string{"agir"}},
