@@ -137,7 +137,10 @@ func (db *DB) UpdateProfile(ctx context.Context, by Actor, bind Bind[ProfileFiel
 			}
 		}
 		u.ProfileFields, u.UpdatedAt = in, tx.Now
-		return apierror.ConflictIfDuplicate(tx.Select("*").Omit("created_at").Updates(&u).Error, "A user with that email already exists.")
+		if err := tx.Select("*").Omit("created_at").Updates(&u).Error; err != nil {
+			return apierror.ConflictIfDuplicate(err, "A user with that email already exists.")
+		}
+		return tx.addUserEvent(ActionUpdate, u.ID, noChanges)
 	})
 	return &u, err
 }

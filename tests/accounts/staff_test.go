@@ -74,12 +74,13 @@ func TestStaffMakeStaff(t *testing.T) {
 		boss.Get("/api/users/").Expect(http.StatusForbidden)
 		boss.AssertIn()
 		ana.Post(boss.AccountPath()+"unlock/", nil).Expect(http.StatusOK)
+		ana.Patch("/api/auth/me/", kit.Object{"email": "new@example.org"}).Expect(http.StatusOK)
 		var told []string
 		for _, e := range ana.Get("/api/audit/?action=update").Results() {
 			told = append(told, fmt.Sprint(e["user"].(kit.Object)["username"], " ", e["object"], " ", e["object_id"]))
 		}
 		assert.Equal(t, []string{
-			fmt.Sprint("ana user ", boss.ID), fmt.Sprint("ana user ", boss.ID), fmt.Sprint("boss user ", ana.ID),
+			fmt.Sprint("ana user ", ana.ID), fmt.Sprint("ana user ", boss.ID), fmt.Sprint("ana user ", boss.ID), fmt.Sprint("boss user ", ana.ID),
 		}, told, "the audit trail tells who changed whose account")
 	})
 }
