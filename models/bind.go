@@ -46,7 +46,6 @@ func newValidator() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(func(f reflect.StructField) string { return f.Tag.Get("json") })
 	for tag, ok := range map[string]func(string) bool{
-		"day":      func(s string) bool { _, err := time.Parse(time.DateOnly, s); return err == nil },
 		"born":     born,
 		"phone":    regexp.MustCompile(`^[0-9 +\-().x/]*$`).MatchString,
 		"visible":  visible,
@@ -72,7 +71,7 @@ func born(day string) bool {
 	return day >= "1900-01-01" && day <= time.Now().UTC().Add(14*time.Hour).Format(time.DateOnly)
 }
 
-// Validate checks the `validate` tags of a struct and returns what is wrong, in DRF's words.
+// Validate checks the `validate` tags of a struct, and each Date without one, and returns what is wrong, in DRF's words.
 func Validate(in any) apierror.Fields {
 	errs := apierror.Fields{}
 	var failed validator.ValidationErrors
@@ -82,8 +81,20 @@ func Validate(in any) apierror.Fields {
 			errs.Add(field, entry+sentence(f))
 		}
 	}
+	v := reflect.Indirect(reflect.ValueOf(in))
+	for name, f := range jsonFieldsOf(v.Type()) {
+		if f.Type != typeDate && f.Type != reflect.PointerTo(typeDate) {
+			continue
+		}
+		day := reflect.Indirect(v.FieldByIndex(f.Index))
+		if day.IsValid() && !Date(day.String()).valid() {
+			errs[name] = []string{wrongDate}
+		}
+	}
 	return errs
 }
+
+var typeDate = reflect.TypeFor[Date]()
 
 // inList finds the list, the entry and the field that a fault within a list is of.
 var inList = regexp.MustCompile(`(\w+)\[(\d+)\]\.(\w+)$`)
@@ -102,7 +113,6 @@ func placeOf(f validator.FieldError) (field, entry string) {
 var sentences = map[string]string{
 	"email":    "Enter a valid email address.",
 	"visible":  "Enter a valid email address.",
-	"day":      "Date has wrong format. Use one of these formats instead: YYYY-MM-DD.",
 	"born":     "Ensure this date is not before 1900-01-01 and not in the future.",
 	"phone":    "Enter a valid phone number: digits, spaces and + - ( ) . x / only.",
 	"shown":    "Invisible characters are not allowed.",
@@ -143,7 +153,10 @@ func sentence(f validator.FieldError) string {
 
 // JSONFields maps the JSON names of a struct's fields, those of embedded structs included.
 func JSONFields[T any]() map[string]reflect.StructField {
-	t := reflect.TypeFor[T]()
+	return jsonFieldsOf(reflect.TypeFor[T]())
+}
+
+func jsonFieldsOf(t reflect.Type) map[string]reflect.StructField {
 	if fields, ok := jsonFields.Load(t); ok {
 		return fields.(map[string]reflect.StructField)
 	}

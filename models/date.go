@@ -11,6 +11,17 @@ import (
 // Date is a day as YYYY-MM-DD; empty means none, which is NULL in the database and null in JSON.
 type Date string
 
+const wrongDate = "Date has wrong format. Use one of these formats instead: YYYY-MM-DD."
+
+// valid tells whether it is none, or a day that both databases hold.
+func (d Date) valid() bool {
+	t, err := time.Parse(time.DateOnly, string(d))
+	return d == "" || err == nil && t.Year() > 0
+}
+
+// GormDataType is the column's type.
+func (Date) GormDataType() string { return "date" }
+
 // MarshalJSON writes the day, or null.
 func (d Date) MarshalJSON() ([]byte, error) {
 	if d == "" {

@@ -151,7 +151,7 @@ func ofObject(object string, id int64) scope {
 func assignedAt(day string) (scope, error) {
 	start, err := time.Parse(time.DateOnly, day)
 	if err != nil || start.Year() < 1 {
-		return nil, apierror.Fields{"as_of": {"Date has wrong format. Use one of these formats instead: YYYY-MM-DD."}}.Err()
+		return nil, apierror.Fields{"as_of": {wrongDate}}.Err()
 	}
 	end := start.Add(24*time.Hour - time.Microsecond)
 	return func(q *gorm.DB) *gorm.DB {

@@ -17,7 +17,7 @@ import (
 // MatchFields are what is known of a person who may be a patient already.
 type MatchFields struct {
 	Name        string      `json:"name" validate:"max=255"`
-	DateOfBirth Date        `json:"date_of_birth" validate:"omitempty,day,born"`
+	DateOfBirth Date        `json:"date_of_birth" validate:"omitempty,born"`
 	Gender      string      `json:"gender" validate:"omitempty,oneof=male female other unknown"`
 	Phone       string      `json:"phone" validate:"max=32,phone"`
 	Email       string      `json:"email" validate:"omitempty,max=254,visible,email"`

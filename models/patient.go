@@ -48,7 +48,7 @@ type Patient struct {
 // PatientFields is what a client writes. Lengths are in characters; gender is FHIR's administrative gender.
 type PatientFields struct {
 	Name           string `json:"name" gorm:"not null;check:patients_name,name <> ''" validate:"required,max=255"`
-	DateOfBirth    Date   `json:"date_of_birth" gorm:"type:date;index:patients_birth,priority:1,where:deleted_at IS NULL" validate:"omitempty,day,born"`
+	DateOfBirth    Date   `json:"date_of_birth" gorm:"index:patients_birth,priority:1,where:deleted_at IS NULL" validate:"omitempty,born"`
 	Gender         string `json:"gender" gorm:"not null;check:patients_gender,gender IN ('male','female','other','unknown')" default:"unknown" validate:"oneof=male female other unknown"`
 	Phone          string `json:"phone" gorm:"not null" validate:"max=32,phone"`
 	Email          string `json:"email" gorm:"not null" validate:"omitempty,max=254,visible,email"`

@@ -27,11 +27,11 @@ type morePatient struct {
 	Score    int           `gorm:"not null;check:patients_score,score > 0" default:"7"`
 	Known    bool          `gorm:"not null" default:"true"`
 	Since    time.Time     `gorm:"not null" default:"2026-01-31T08:00:00+01:00"`
-	Checked  models.Date   `gorm:"type:date;not null" default:"2026-01-31"`
+	Checked  models.Date   `gorm:"not null" default:"2026-01-31"`
 	Plan     string        `gorm:"not null;default:basic"`
 	Height   *int          `gorm:"check:patients_height,height > 0"`
 	Seen     *time.Time
-	Due      models.Date    `gorm:"type:date"`
+	Due      models.Date
 	Code     *models.Folded `gorm:"uniqueIndex:patients_code"`
 	DoctorID *int64
 	Doctor   *models.Doctor `gorm:"constraint:OnUpdate:RESTRICT,OnDelete:RESTRICT"`
@@ -47,7 +47,7 @@ type (
 	}
 	patientWithDay struct {
 		models.Patient
-		Since models.Date `gorm:"type:date;not null"`
+		Since models.Date `gorm:"not null"`
 	}
 	patientWithLevel struct {
 		models.Patient
