@@ -52,7 +52,8 @@ func create[In, Out any](ctx context.Context, db *DB, by Actor, write writer, bi
 }
 
 // change is how a client changes a row: find it in the actor's scope, compare If-Match, have edit change the struct, and
-// store the next version with its event. What changes nothing stores nothing; the answer shows the row all the same.
+// store the next version with its event. What changes nothing stores nothing; the answer shows the row all the same. What
+// belongs to a patient stays with that one.
 func change[T any, R record[T]](ctx context.Context, db *DB, by Actor, id int64, visible scope,
 	edit func(tx *Tx, row R) error,
 ) (R, error) {
@@ -65,6 +66,9 @@ func change[T any, R record[T]](ctx context.Context, db *DB, by Actor, id int64,
 		before := *row
 		if err := edit(tx, row); err != nil {
 			return err
+		}
+		if row.subject().PatientID != R(&before).subject().PatientID { // else anything could be given to a stranger's patient
+			return apierror.Fields{"patient_id": {"This field may not be changed."}}.Err()
 		}
 		if changes = diff(&before, *row); changes == "" {
 			if tx.alone { // a transaction ends only after what it has read is safe, too; see replication.go
