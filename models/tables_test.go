@@ -52,7 +52,23 @@ func TestWhatBelongsToAPatientKeepsThePromises(t *testing.T) {
 		if one.Interface().(subject).subject().PatientID != 7 {
 			t.Errorf("%s belongs to a patient, so its subject() must tell PatientID, else its events are not in the patient's history", s.Name)
 		}
+		for _, index := range s.ParseIndexes() {
+			if index.Class == "UNIQUE" && !survivesMerges(index, row) {
+				t.Errorf("%s has the unique index %s, and merging two patients who both have a row of it would fail: let it have patient_id and one column "+
+					"more that is `not null`, with where:deleted_at IS NULL, and let onceOf() name that column, as in models/mapping.go and assign.go", s.Name, index.Name)
+			}
+		}
 	}
+}
+
+// survivesMerges tells whether a merge leaves out the rows that a unique index would refuse.
+func survivesMerges(index *schema.Index, row subject) bool {
+	others := slices.DeleteFunc(slices.Clone(index.Fields), func(o schema.IndexOption) bool { return o.DBName == "patient_id" })
+	if len(others) == len(index.Fields) {
+		return true // no row is another's double because of its patient
+	}
+	once, ok := row.(onceOf)
+	return ok && len(others) == 1 && others[0].DBName == once.onceOf() && others[0].NotNull && index.Where == "deleted_at IS NULL"
 }
 
 func TestTheObjectsOfEventsAreDescribed(t *testing.T) {
