@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -104,6 +105,18 @@ func isListOfObjects(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct
 }
 
+// checkEmpty is about what a field becomes that a client leaves empty.
+func checkEmpty(t *testing.T, s *schema.Schema, f *schema.Field) {
+	t.Helper()
+	if f.DataType == schema.Time && f.FieldType == reflect.TypeFor[time.Time]() && f.Name != f.BindName() &&
+		f.Tag.Get("default") == "" && f.Tag.Get("validate") == "" {
+		t.Errorf("%s.%s would be the year 1 where a client leaves it out: give it validate:\"required\" or a default:, or make it a *time.Time", s.Name, f.Name)
+	}
+	if f.IndirectFieldType == typeDate && f.NotNull && !strings.HasPrefix(f.Tag.Get("validate"), "required") {
+		t.Errorf("%s.%s would be null where a client leaves it empty, which `not null` refuses: give it validate:\"required\" or leave `not null` out", s.Name, f.Name)
+	}
+}
+
 func TestFieldsThatClientsWriteAreOfKindsThatBodiesHold(t *testing.T) {
 	for s := range records(t) {
 		for _, f := range s.Fields {
@@ -113,10 +126,7 @@ func TestFieldsThatClientsWriteAreOfKindsThatBodiesHold(t *testing.T) {
 			if !slices.Contains(kinds, f.IndirectFieldType.Kind()) && !isListOfObjects(f.IndirectFieldType) && f.IndirectFieldType != reflect.TypeFor[time.Time]() {
 				t.Errorf("%s.%s is a %s, which no body can hold: take a text, a number, a bool, a Date or a time.Time, or a pointer to one", s.Name, f.Name, f.FieldType)
 			}
-			if f.DataType == schema.Time && f.FieldType == reflect.TypeFor[time.Time]() && f.Name != f.BindName() &&
-				f.Tag.Get("default") == "" && f.Tag.Get("validate") == "" {
-				t.Errorf("%s.%s would be the year 1 where a client leaves it out: give it validate:\"required\" or a default:, or make it a *time.Time", s.Name, f.Name)
-			}
+			checkEmpty(t, s, f)
 			if _, given := f.Tag.Lookup("default"); given {
 				_, err := fillerOf(s, f)
 				assert.NoError(t, err)
