@@ -38,7 +38,7 @@ func reset(v reflect.Value, f reflect.StructField) {
 // set decodes one field; null returns it to its default. It returns what is wrong, or nothing.
 func set(v reflect.Value, f reflect.StructField, raw json.RawMessage) string {
 	if string(raw) == "null" {
-		if required(f) || v.Kind() == reflect.Bool || v.CanInt() || v.Type() == timeType {
+		if required(f) || v.Kind() == reflect.Bool || v.CanInt() && f.Tag.Get("default") == "" || v.Type() == timeType {
 			return "This field may not be null."
 		}
 		reset(v, f)
