@@ -11,8 +11,9 @@
 //	user.go, staff.go, actor.go                    accounts, and who asks
 //	login.go, password.go, session.go              how one signs in
 //	invitation.go, forgot.go, mail.go              accounts that staff open, forgotten passwords, mails
+//	read.go                                        how anything is read, and that the audit trail tells who saw it
 //	write.go, change.go                            how anything is changed: one transaction, one event, one answer
-//	belongs.go                                     what belongs to a patient, and how it is read
+//	belongs.go                                     what belongs to a patient
 //	import*.go                                     files that become records
 //	history.go, audit_*.go                         what was done: histories, the audit trail and its seals
 //	versions.go                                    a record as it was after each change
