@@ -130,6 +130,7 @@ func TestTheDocumentSaysWhatTheTablesSay(t *testing.T) {
 
 func FuzzResource(f *testing.F) {
 	f.Add([]byte(`{"resourceType":"Patient","name":[{"text":"A"}],"telecom":[{"system":"phone","value":"1"}]}`))
+	f.Add([]byte(`{"resourceType":"Patient","name":[{"text":"a\u0000b"}],"identifier":[{"system":"urn:x","value":"\ud800"}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if read, err := ReadPatient(body); err == nil {
 			var in models.PatientFields

@@ -287,6 +287,45 @@ func TestAnUpdateNamesWhatItChanges(t *testing.T) {
 	})
 }
 
+// PostgreSQL keeps no U+0000, and of half a pair of surrogates encoding/json makes another character in silence.
+func TestATextIsOfCharactersThatBothDatabasesKeep(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := user(api, "ana")
+		id := ana.patient("Petra")
+		rows := map[string]string{"Patient": id, "CareTeam": id, "Practitioner": ana.doctor("Dr. One")}
+		allergies := `"extension":[{"url":"https://healthcare-api.example/fhir/StructureDefinition/allergies","valueString":"`
+		for _, wrong := range []struct{ kind, before, after, at string }{
+			{"Patient", `"name":[{"text":"`, `"}]`, "name[0].text"},
+			{"Patient", `"name":[{"given":["`, `"]}]`, "name[0].given[0]"},
+			{"Patient", `"name":[{"text":"A"}],"address":[{"text":"`, `"}]`, "address[0].text"},
+			{"Patient", `"name":[{"text":"A"}],` + allergies, `"}]`, "extension[0].valueString"},
+			{"Patient", `"name":[{"text":"A"}],"identifier":[{"system":"urn:clinic:file","value":"`, `"}]`, "identifier[0].value"},
+			{"Patient", `"name":[{"text":"A"}],"telecom":[{"system":"phone","value":"1`, `"}]`, "telecom[0].value"},
+			{"Practitioner", `"name":[{"text":"`, `"}],"qualification":[{"code":{"text":"Eyes"}}]`, "name[0].text"},
+			{"Practitioner", `"name":[{"text":"A"}],"qualification":[{"code":{"text":"Eyes"}}],"identifier":[{"system":"https://healthcare-api.example/fhir/sid/license-number","value":"`, `"}]`, "identifier[0].value"},
+			{"CareTeam", `"participant":[{"member":{"reference":"Practitioner/1","display":"`, `"}}]`, "participant[0].member.display"},
+		} {
+			for _, sign := range []string{`\u0000`, `\ud800`, `\uDC00\uD800`} {
+				body := `{"resourceType":"` + wrong.kind + `","id":"%s",` + wrong.before + "a" + sign + "b" + wrong.after + "}"
+				at := "structure " + wrong.kind + "." + wrong.at
+				if wrong.kind != "CareTeam" {
+					assert.Contains(t, issueList(ana.do("POST", wrong.kind, fmt.Sprintf(body, "1")).Expect(http.StatusBadRequest)), at, body)
+				}
+				row := rows[wrong.kind]
+				assert.Contains(t, issueList(ana.do("PUT", wrong.kind+"/"+row, fmt.Sprintf(body, row)).Expect(http.StatusBadRequest)), at, body)
+			}
+		}
+		ana.do("PUT", "Patient/"+id, `{"resourceType":"Patient","id":"`+id+`\u0000","name":[{"text":"A"}]}`).Expect(http.StatusBadRequest)
+		for _, criterion := range []string{"name=%00", "email=a%00", "identifier=urn:clinic:file|%00", "identifier=%00|1"} {
+			ana.do("POST", "Patient", named("A"), "If-None-Exist", criterion).Expect(http.StatusBadRequest)
+		}
+		assert.Equal(t, 1, api.Count("SELECT count(*) FROM patients"))
+		for _, right := range []string{`\ud83d\ude00`, `\ufffd`, "\uFFFD", `\\u0000`} {
+			ana.do("POST", "Patient", `{"resourceType":"Patient","name":[{"text":"a`+right+`b"}]}`).Expect(http.StatusCreated)
+		}
+	})
+}
+
 func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := user(api, "ana")
