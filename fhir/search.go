@@ -363,7 +363,11 @@ func byPoint(table string, systems ...string) func(*searching, string, string, s
 		system, code, anySystem := token(value)
 		var all []models.Condition
 		for _, s := range systems {
-			if anySystem || s == system {
+			switch {
+			case !anySystem && s != system:
+			case s == "email":
+				all = append(all, models.HasEmail(table, code))
+			default:
 				all = append(all, models.IsOneOf(table+"."+s, code))
 			}
 		}

@@ -99,7 +99,8 @@ func nameLike(table, before, text string) Condition {
 
 // inPostgres are the names that PostgreSQL has for what conditions use.
 var inPostgres = sync.OnceValue(func() *strings.Replacer {
-	return strings.NewReplacer("instr(", "strpos(", "char(10)", "chr(10)", "plain(patients.address)", plainInPostgres(), showedInSQLite, showedInPostgres)
+	return strings.NewReplacer("instr(", "strpos(", "char(10)", "chr(10)", "plain(patients.address)", plainInPostgres(),
+		"lower(patients.email)", `lower(patients.email COLLATE "C")`, "lower(doctors.email)", `lower(doctors.email COLLATE "C")`, showedInSQLite, showedInPostgres)
 })
 
 // HasIdentifier is true of patients who have an identifier. Without a system, its value is of any.
@@ -118,6 +119,18 @@ func HasIdentifier(system, value string) Condition {
 // HasLicense is true of doctors with a licence number, in any spelling of it.
 func HasLicense(number string) Condition {
 	return Condition{"doctors.license_key = ?", []any{nameKey(number)}}
+}
+
+// HasEmail is true of those with an e-mail address, in capital or small letters of ASCII: that is what lower() of SQLite
+// knows, and that of PostgreSQL without the locale of the database.
+func HasEmail(table, address string) Condition {
+	folded := strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, address)
+	return Condition{"lower(" + table + ".email) = ?", []any{folded}}
 }
 
 // IsMember is true of patients to whom a doctor is assigned; with doctor 0, any.

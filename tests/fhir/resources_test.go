@@ -78,7 +78,7 @@ func TestAPractitionerIsADoctor(t *testing.T) {
 				"system": "https://healthcare-api.example/fhir/sid/license-number", "value": "B-77",
 			}},
 			"extension":     []any{kit.Object{"url": "https://healthcare-api.example/fhir/StructureDefinition/years-of-experience", "valueUnsignedInt": 12}},
-			"telecom":       []any{kit.Object{"system": "phone", "value": "030 55"}},
+			"telecom":       []any{kit.Object{"system": "phone", "value": "030 55"}, kit.Object{"system": "email", "value": "Kraus@Example.org"}},
 			"qualification": []any{kit.Object{"code": kit.Object{"text": "Cardiology"}}},
 		}
 		r := ana.do("POST", "Practitioner", sent).Expect(http.StatusCreated)
@@ -96,6 +96,7 @@ func TestAPractitionerIsADoctor(t *testing.T) {
 		assert.Equal(t, "required Practitioner.qualification, duplicate Practitioner.identifier", issues(ana.do("POST", "Practitioner", kit.Without(sent, "qualification")).Expect(http.StatusUnprocessableEntity)))
 		assert.Equal(t, []string{id}, idsOf(eve.read("Practitioner?identifier=b-77").Expect(http.StatusOK)))
 		assert.Equal(t, []string{id}, idsOf(eve.read("Practitioner?name=kraus").Expect(http.StatusOK)))
+		assert.Equal(t, []string{id}, idsOf(eve.read("Practitioner?email=kraus@example.org").Expect(http.StatusOK)))
 
 		// A doctor's versions are for who may change it.
 		ana.do("PUT", "Practitioner/"+id, kit.With(shown.JSON, "telecom", []any{})).Expect(http.StatusBadRequest) // an empty list is no FHIR
