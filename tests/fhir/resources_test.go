@@ -336,6 +336,7 @@ func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 		}, issueList(r))
 		assert.Equal(t, "required Patient.name", issues(ana.do("POST", "Patient", `{"resourceType":"Patient"}`).Expect(http.StatusUnprocessableEntity)))
 		assert.Equal(t, "business-rule Patient.birthDate", issues(ana.do("POST", "Patient", kit.With(named("A"), "birthDate", "2999-01-01")).Expect(http.StatusUnprocessableEntity)))
+		assert.Equal(t, "value Patient.birthDate", issues(ana.do("POST", "Patient", kit.With(named("A"), "birthDate", "1958-02-30")).Expect(http.StatusBadRequest)))
 		one := kit.With(named("A"), "identifier", []any{kit.Object{"system": "urn:clinic:file", "value": "1"}})
 		ana.do("POST", "Patient", one).Expect(http.StatusCreated)
 		assert.Equal(t, "duplicate Patient.identifier", issues(ana.do("POST", "Patient", one).Expect(http.StatusUnprocessableEntity)))
