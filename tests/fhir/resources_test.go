@@ -337,6 +337,11 @@ func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 		assert.Equal(t, "required Patient.name", issues(ana.do("POST", "Patient", `{"resourceType":"Patient"}`).Expect(http.StatusUnprocessableEntity)))
 		assert.Equal(t, "business-rule Patient.birthDate", issues(ana.do("POST", "Patient", kit.With(named("A"), "birthDate", "2999-01-01")).Expect(http.StatusUnprocessableEntity)))
 		assert.Equal(t, "value Patient.birthDate", issues(ana.do("POST", "Patient", kit.With(named("A"), "birthDate", "1958-02-30")).Expect(http.StatusBadRequest)))
+		for _, kind := range []string{"Patient", "Practitioner"} {
+			for _, wrong := range []string{`{"name":[{"text":"A"}]}`, `{"resourceType":"Device","gender":"m","colour":1}`, `{"resourceType":7,"birthDate":null}`} {
+				assert.Equal(t, "invalid", issues(ana.do("POST", kind, wrong).Expect(http.StatusBadRequest)), wrong)
+			}
+		}
 		one := kit.With(named("A"), "identifier", []any{kit.Object{"system": "urn:clinic:file", "value": "1"}})
 		ana.do("POST", "Patient", one).Expect(http.StatusCreated)
 		assert.Equal(t, "duplicate Patient.identifier", issues(ana.do("POST", "Patient", one).Expect(http.StatusUnprocessableEntity)))
