@@ -82,6 +82,9 @@ func IsEmpty(column string) Condition {
 // like escapes what is a pattern in LIKE.
 var like = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
+// apart are the signs after which a word begins, in plain names and in what is compared with them.
+var apart = strings.NewReplacer("-", "- ", "'", "' ")
+
 // NameBegins is true of names of which a word begins with a text, whatever its case and accents.
 func NameBegins(table, text string) Condition { return nameLike(table, "% ", Plain(text)) }
 
@@ -93,8 +96,9 @@ func NameContains(table, text string) Condition { return nameLike(table, "%", Pl
 func nameLike(table, before, text string) Condition {
 	rest := "substr(" + table + ".search_text, 2)"
 	line := "substr(" + rest + ", 1, instr(" + rest + " || char(10), char(10)) - 1)"
+	line = "replace(replace(" + line + ", '-', '- '), '''', ''' ')"
 	text = like.Replace(text) + "%"
-	return Condition{table + `.search_text LIKE ? ESCAPE '\' AND ' ' || ` + line + ` LIKE ? ESCAPE '\'`, []any{"%" + text, before + text}}
+	return Condition{table + `.search_text LIKE ? ESCAPE '\' AND ' ' || ` + line + ` LIKE ? ESCAPE '\'`, []any{"%" + text, before + apart.Replace(text)}}
 }
 
 // inPostgres are the names that PostgreSQL has for what conditions use.

@@ -116,6 +116,23 @@ func TestASearchFindsWhatItShould(t *testing.T) {
 	})
 }
 
+func TestAHyphenAndAnApostropheBeginAWordOfAName(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := user(api, "ana")
+		id := ana.patient("Jean\u2011Luc Müller-Schmidt d\u2019Été") // with a hyphen at which no line ends
+		ana.patient("Jeanluc Mullerschmidt")
+		for name, found := range map[string]bool{
+			"schmidt": true, "luc": true, "ete": true, "luc mull": true, "jean-l": true, "jean-luc mull": true, "muller-schmidt d'e": true, "d'": true,
+			"uc": false, "jean luc": false, "muller schmidt": false, "jean- luc": false, "d' ete": false, "chmidt": false, "-schmidt": false, "-": false,
+		} {
+			want := map[bool][]string{true: {id}, false: {}}[found]
+			assert.Equal(t, want, idsOf(ana.read("Patient?name="+url.QueryEscape(name)).Expect(http.StatusOK)), name)
+		}
+		assert.Equal(t, []string{id}, idsOf(ana.read("Patient?name:contains=n-l").Expect(http.StatusOK)))
+		assert.Empty(t, idsOf(ana.read("Patient?name:contains=n-+l").Expect(http.StatusOK)))
+	})
+}
+
 // escaped is a query as a client sends it.
 func escaped(query string) string {
 	return strings.NewReplacer(" ", "%20", "|", "%7C", "\\", "%5C", "'", "%27", "Å", "%C3%85", "Ó", "%C3%93", "Đ", "%C4%90", "à", "%C3%A0", "ẵ", "%E1%BA%B5").Replace(query)
