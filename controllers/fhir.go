@@ -72,7 +72,7 @@ func partOf(c *gin.Context) (summary string, elements []string, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	found, err := fhir.ParseSearch("", values, false)
+	found, err := fhir.ParseSearch("", "", values, false)
 	if err != nil {
 		return "", nil, err
 	}
@@ -153,7 +153,7 @@ func (f FHIR[F, R]) SearchAll(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	search, err := fhir.ParseSearch(f.Type, values, preference(c, "handling") == "lenient")
+	search, err := fhir.ParseSearch(fhirBase(c), f.Type, values, preference(c, "handling") == "lenient")
 	if err != nil {
 		return err
 	}
@@ -243,7 +243,7 @@ func (f FHIR[F, R]) Create(c *gin.Context) error {
 		if err != nil {
 			return fhir.Issues{{Code: "invalid", Says: "If-None-Exist cannot be read."}}
 		}
-		search, err := fhir.ParseSearch(f.Type, values, false)
+		search, err := fhir.ParseSearch(fhirBase(c), f.Type, values, false)
 		if err != nil {
 			return err
 		}

@@ -70,10 +70,6 @@ func (t *table[F, R]) write(id string, row *R, meta Resource) Resource {
 // read puts what was sent into the fields of /api, which are empty. An id is the caller's to compare.
 func (t *table[F, R]) read(whole object, into *F) *input {
 	in := &input{}
-	if kind, _ := whole["resourceType"].(string); kind != t.name {
-		in.invalid("invalid", "", "This is no "+t.name+": resourceType must be "+t.name+".")
-		return in
-	}
 	rest := maps.Clone(whole)
 	delete(rest, "resourceType")
 	for _, e := range t.elements {

@@ -22,7 +22,7 @@ func parse(raw []byte, name string) (object, Issues) {
 	if !utf8.Valid(raw) {
 		return nil, Issues{{Code: "structure", Says: "The body is not in UTF-8."}}
 	}
-	p := &parser{Decoder: json.NewDecoder(bytes.NewReader(raw))}
+	p := &parser{Decoder: json.NewDecoder(bytes.NewReader(raw)), raw: raw}
 	p.UseNumber()
 	value, err := p.value(name, 0)
 	if err == nil {
@@ -44,6 +44,7 @@ func parse(raw []byte, name string) (object, Issues) {
 
 type parser struct {
 	*json.Decoder
+	raw   []byte
 	wrong Issues
 }
 
@@ -60,6 +61,7 @@ func (p *parser) value(at string, depth int) (any, error) {
 	if depth > deepest {
 		return nil, fmt.Errorf("it is nested deeper than %d", deepest)
 	}
+	start := p.InputOffset()
 	token, err := p.Token()
 	if err != nil {
 		return nil, syntax(err)
@@ -73,11 +75,24 @@ func (p *parser) value(at string, depth int) (any, error) {
 	case nil:
 		p.is(at, "null is no value: leave the element out.")
 	case string:
-		if strings.TrimSpace(t) == "" {
-			p.is(at, "An empty text is no value: leave the element out.")
-		}
+		return p.text(at, t, p.raw[start:p.InputOffset()]), nil
 	}
 	return token, nil
+}
+
+// text checks a text: what is empty, or not of characters alone, is none. PostgreSQL keeps no U+0000, and of half a pair of
+// surrogates encoding/json makes U+FFFD in silence, see isUTF8 in controllers/fields.go. In what it returns is no U+0000, so
+// that the rest of the resource can be checked, too.
+func (p *parser) text(at, decoded string, raw []byte) string {
+	switch {
+	case strings.TrimSpace(decoded) == "":
+		p.is(at, "An empty text is no value: leave the element out.")
+	case strings.ContainsRune(decoded, 0):
+		p.is(at, "Null characters are not allowed.")
+	case strings.ContainsRune(decoded, utf8.RuneError) && !bytes.ContainsRune(raw, utf8.RuneError) && !bytes.Contains(bytes.ToLower(raw), []byte(`\ufffd`)):
+		p.is(at, "Invalid UTF-8 is not allowed.")
+	}
+	return strings.ReplaceAll(decoded, "\x00", "\uFFFD")
 }
 
 func (p *parser) object(at string, depth int) (any, error) {

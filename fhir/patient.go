@@ -1,9 +1,9 @@
 package fhir
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"healthcare/models"
 )
@@ -126,20 +126,21 @@ func writeIdentifiers(identifiers models.Identifiers) any {
 	return all
 }
 
-var (
-	wholeDay = regexp.MustCompile(`^\d{4}-\d\d-\d\d$`)
-	partOf   = regexp.MustCompile(`^\d{4}(-\d\d)?$`)
-)
+// isDate tells whether a text is a date that there is, as long as the layout.
+func isDate(layout, text string) bool {
+	day, err := time.Parse(layout, text)
+	return err == nil && day.Year() > 0
+}
 
 // readDay takes a whole day. A year or a month is never padded.
 func readDay(in *input, at string, value any) models.Date {
 	text := in.text(at, value)
 	switch {
-	case text == "", wholeDay.MatchString(text):
-	case partOf.MatchString(text):
+	case text == "", isDate(time.DateOnly, text):
+	case isDate("2006-01", text), isDate("2006", text):
 		in.refuse("not-supported", at, "This server needs a whole day.")
 	default:
-		in.invalid("value", at, "Write a day as YYYY-MM-DD.")
+		in.invalid("value", at, "Write a day that there is, as YYYY-MM-DD.")
 	}
 	return models.Date(text)
 }

@@ -37,6 +37,9 @@ func read[F, R any](raw []byte, t *table[F, R]) (*Read[F], error) {
 	if whole == nil {
 		return nil, wrong
 	}
+	if whole["resourceType"] != t.name { // what else it lacks says nothing
+		return nil, Issues{{Code: "invalid", Says: "This is no " + t.name + ": resourceType must be " + t.name + "."}}
+	}
 	id, _ := whole["id"].(string)
 	r := &Read[F]{ID: id, whole: whole, wrong: wrong, place: t.places(), bind: t.read}
 	if whole["id"] != nil && id == "" {

@@ -38,8 +38,9 @@ type Search struct {
 }
 
 type searching struct {
-	wrong  Issues
-	values int // that were asked for so far
+	address string // of /fhir
+	wrong   Issues
+	values  int // that were asked for so far
 }
 
 func (s *searching) invalid(at, says string) models.Condition {
@@ -64,10 +65,11 @@ var sorts = map[string]map[string]string{
 // results are the parameters that say what is shown of what is found.
 var results = []string{"_count", "_sort", "_total", "_summary", "_elements", "_format", "_cursor", "_pretty"}
 
-// ParseSearch reads the parameters of a search. Lenient leaves out those that there are not.
-func ParseSearch(kind string, values url.Values, lenient bool) (*Search, error) {
+// ParseSearch reads the parameters of a search. Address is that of /fhir, with which a reference may begin. Lenient leaves out
+// parameters that there are not.
+func ParseSearch(address, kind string, values url.Values, lenient bool) (*Search, error) {
 	found := &Search{Count: usualCount, Total: kind != "AuditEvent", Used: url.Values{}} // to count a whole trail takes long
-	s := &searching{}
+	s := &searching{address: address}
 	var all []models.Condition
 	asked := 0
 	for _, all := range values {
@@ -112,7 +114,7 @@ func ParseSearch(kind string, values url.Values, lenient bool) (*Search, error) 
 
 // ParseHistory reads the parameters of a history, and before which of its entries the page begins; 0 is the newest.
 func ParseHistory(values url.Values) (found *Search, before int64, err error) {
-	if found, err = ParseSearch("", values, false); err != nil {
+	if found, err = ParseSearch("", "", values, false); err != nil {
 		return nil, 0, err
 	}
 	s := &searching{}
@@ -363,7 +365,11 @@ func byPoint(table string, systems ...string) func(*searching, string, string, s
 		system, code, anySystem := token(value)
 		var all []models.Condition
 		for _, s := range systems {
-			if anySystem || s == system {
+			switch {
+			case !anySystem && s != system:
+			case s == "email":
+				all = append(all, models.HasEmail(table, code))
+			default:
 				all = append(all, models.IsOneOf(table+"."+s, code))
 			}
 		}
@@ -383,12 +389,13 @@ func byActive(s *searching, at, _, value string) models.Condition {
 
 // byReference finds 1, Patient/1, or the same with this server's address before it, which nobody else's resources have.
 func byReference(kind string, condition func(id int64) models.Condition) func(*searching, string, string, string) models.Condition {
-	return func(_ *searching, _, _, value string) models.Condition {
+	return func(s *searching, _, _, value string) models.Condition {
 		value = unescaped(value)
-		if i := strings.LastIndex(value, "/"+kind+"/"); i >= 0 && strings.Contains(value, "://") {
-			value = value[i+1:]
+		text, whole := strings.CutPrefix(value, s.address+"/"+kind+"/")
+		if !whole {
+			text = strings.TrimPrefix(value, kind+"/")
 		}
-		if id := number(strings.TrimPrefix(value, kind+"/")); id != 0 {
+		if id := number(text); id != 0 {
 			return condition(id)
 		}
 		return models.Never

@@ -82,6 +82,9 @@ func IsEmpty(column string) Condition {
 // like escapes what is a pattern in LIKE.
 var like = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
+// apart are the signs after which a word begins, in plain names and in what is compared with them.
+var apart = strings.NewReplacer("-", "- ", "'", "' ")
+
 // NameBegins is true of names of which a word begins with a text, whatever its case and accents.
 func NameBegins(table, text string) Condition { return nameLike(table, "% ", Plain(text)) }
 
@@ -93,13 +96,15 @@ func NameContains(table, text string) Condition { return nameLike(table, "%", Pl
 func nameLike(table, before, text string) Condition {
 	rest := "substr(" + table + ".search_text, 2)"
 	line := "substr(" + rest + ", 1, instr(" + rest + " || char(10), char(10)) - 1)"
+	line = "replace(replace(" + line + ", '-', '- '), '''', ''' ')"
 	text = like.Replace(text) + "%"
-	return Condition{table + `.search_text LIKE ? ESCAPE '\' AND ' ' || ` + line + ` LIKE ? ESCAPE '\'`, []any{"%" + text, before + text}}
+	return Condition{table + `.search_text LIKE ? ESCAPE '\' AND ' ' || ` + line + ` LIKE ? ESCAPE '\'`, []any{"%" + text, before + apart.Replace(text)}}
 }
 
 // inPostgres are the names that PostgreSQL has for what conditions use.
 var inPostgres = sync.OnceValue(func() *strings.Replacer {
-	return strings.NewReplacer("instr(", "strpos(", "char(10)", "chr(10)", "plain(patients.address)", plainInPostgres(), showedInSQLite, showedInPostgres)
+	return strings.NewReplacer("instr(", "strpos(", "char(10)", "chr(10)", "plain(patients.address)", plainInPostgres(),
+		"lower(patients.email)", `lower(patients.email COLLATE "C")`, "lower(doctors.email)", `lower(doctors.email COLLATE "C")`, showedInSQLite, showedInPostgres)
 })
 
 // HasIdentifier is true of patients who have an identifier. Without a system, its value is of any.
@@ -118,6 +123,18 @@ func HasIdentifier(system, value string) Condition {
 // HasLicense is true of doctors with a licence number, in any spelling of it.
 func HasLicense(number string) Condition {
 	return Condition{"doctors.license_key = ?", []any{nameKey(number)}}
+}
+
+// HasEmail is true of those with an e-mail address, in capital or small letters of ASCII: that is what lower() of SQLite
+// knows, and that of PostgreSQL without the locale of the database.
+func HasEmail(table, address string) Condition {
+	folded := strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, address)
+	return Condition{"lower(" + table + ".email) = ?", []any{folded}}
 }
 
 // IsMember is true of patients to whom a doctor is assigned; with doctor 0, any.

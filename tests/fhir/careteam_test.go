@@ -97,6 +97,8 @@ func TestACareTeamIsTheDoctorsOfAPatient(t *testing.T) {
 		ana.do("PUT", "CareTeam/"+other, withMembers(other, one)).Expect(http.StatusOK)
 		for query, want := range map[string][]string{
 			"": {id, other}, "_id=" + id: {id}, "patient=" + id: {id}, "patient=Patient/" + other: {other}, "subject=" + api.URL + "/fhir/Patient/" + id: {id},
+			"subject=http://evil/fhir/Patient/" + id: {}, "patient=" + api.URL + "/Patient/" + id: {}, "patient=" + api.URL + "/fhir/Practitioner/" + id: {},
+			"patient=" + api.URL + "/fhir/" + id: {}, "participant=http://evil/fhir/Practitioner/" + one: {}, "participant=" + api.URL + "/fhir/Practitioner/" + one: {other},
 			"participant=Practitioner/" + one: {other}, "participant=" + three: {}, "status=active": {other}, "status=inactive": {id}, "status=proposed": {},
 		} {
 			r := ana.read("CareTeam?" + query).Expect(http.StatusOK)

@@ -78,7 +78,7 @@ func TestAPractitionerIsADoctor(t *testing.T) {
 				"system": "https://healthcare-api.example/fhir/sid/license-number", "value": "B-77",
 			}},
 			"extension":     []any{kit.Object{"url": "https://healthcare-api.example/fhir/StructureDefinition/years-of-experience", "valueUnsignedInt": 12}},
-			"telecom":       []any{kit.Object{"system": "phone", "value": "030 55"}},
+			"telecom":       []any{kit.Object{"system": "phone", "value": "030 55"}, kit.Object{"system": "email", "value": "Kraus@Example.org"}},
 			"qualification": []any{kit.Object{"code": kit.Object{"text": "Cardiology"}}},
 		}
 		r := ana.do("POST", "Practitioner", sent).Expect(http.StatusCreated)
@@ -96,6 +96,7 @@ func TestAPractitionerIsADoctor(t *testing.T) {
 		assert.Equal(t, "required Practitioner.qualification, duplicate Practitioner.identifier", issues(ana.do("POST", "Practitioner", kit.Without(sent, "qualification")).Expect(http.StatusUnprocessableEntity)))
 		assert.Equal(t, []string{id}, idsOf(eve.read("Practitioner?identifier=b-77").Expect(http.StatusOK)))
 		assert.Equal(t, []string{id}, idsOf(eve.read("Practitioner?name=kraus").Expect(http.StatusOK)))
+		assert.Equal(t, []string{id}, idsOf(eve.read("Practitioner?email=kraus@example.org").Expect(http.StatusOK)))
 
 		// A doctor's versions are for who may change it.
 		ana.do("PUT", "Practitioner/"+id, kit.With(shown.JSON, "telecom", []any{})).Expect(http.StatusBadRequest) // an empty list is no FHIR
@@ -287,6 +288,45 @@ func TestAnUpdateNamesWhatItChanges(t *testing.T) {
 	})
 }
 
+// PostgreSQL keeps no U+0000, and of half a pair of surrogates encoding/json makes another character in silence.
+func TestATextIsOfCharactersThatBothDatabasesKeep(t *testing.T) {
+	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
+		ana := user(api, "ana")
+		id := ana.patient("Petra")
+		rows := map[string]string{"Patient": id, "CareTeam": id, "Practitioner": ana.doctor("Dr. One")}
+		allergies := `"extension":[{"url":"https://healthcare-api.example/fhir/StructureDefinition/allergies","valueString":"`
+		for _, wrong := range []struct{ kind, before, after, at string }{
+			{"Patient", `"name":[{"text":"`, `"}]`, "name[0].text"},
+			{"Patient", `"name":[{"given":["`, `"]}]`, "name[0].given[0]"},
+			{"Patient", `"name":[{"text":"A"}],"address":[{"text":"`, `"}]`, "address[0].text"},
+			{"Patient", `"name":[{"text":"A"}],` + allergies, `"}]`, "extension[0].valueString"},
+			{"Patient", `"name":[{"text":"A"}],"identifier":[{"system":"urn:clinic:file","value":"`, `"}]`, "identifier[0].value"},
+			{"Patient", `"name":[{"text":"A"}],"telecom":[{"system":"phone","value":"1`, `"}]`, "telecom[0].value"},
+			{"Practitioner", `"name":[{"text":"`, `"}],"qualification":[{"code":{"text":"Eyes"}}]`, "name[0].text"},
+			{"Practitioner", `"name":[{"text":"A"}],"qualification":[{"code":{"text":"Eyes"}}],"identifier":[{"system":"https://healthcare-api.example/fhir/sid/license-number","value":"`, `"}]`, "identifier[0].value"},
+			{"CareTeam", `"participant":[{"member":{"reference":"Practitioner/1","display":"`, `"}}]`, "participant[0].member.display"},
+		} {
+			for _, sign := range []string{`\u0000`, `\ud800`, `\uDC00\uD800`} {
+				body := `{"resourceType":"` + wrong.kind + `","id":"%s",` + wrong.before + "a" + sign + "b" + wrong.after + "}"
+				at := "structure " + wrong.kind + "." + wrong.at
+				if wrong.kind != "CareTeam" {
+					assert.Contains(t, issueList(ana.do("POST", wrong.kind, fmt.Sprintf(body, "1")).Expect(http.StatusBadRequest)), at, body)
+				}
+				row := rows[wrong.kind]
+				assert.Contains(t, issueList(ana.do("PUT", wrong.kind+"/"+row, fmt.Sprintf(body, row)).Expect(http.StatusBadRequest)), at, body)
+			}
+		}
+		ana.do("PUT", "Patient/"+id, `{"resourceType":"Patient","id":"`+id+`\u0000","name":[{"text":"A"}]}`).Expect(http.StatusBadRequest)
+		for _, criterion := range []string{"name=%00", "email=a%00", "identifier=urn:clinic:file|%00", "identifier=%00|1"} {
+			ana.do("POST", "Patient", named("A"), "If-None-Exist", criterion).Expect(http.StatusBadRequest)
+		}
+		assert.Equal(t, 1, api.Count("SELECT count(*) FROM patients"))
+		for _, right := range []string{`\ud83d\ude00`, `\ufffd`, "\uFFFD", `\\u0000`} {
+			ana.do("POST", "Patient", `{"resourceType":"Patient","name":[{"text":"a`+right+`b"}]}`).Expect(http.StatusCreated)
+		}
+	})
+}
+
 func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 	kit.OnBoth(t, func(t *testing.T, api *kit.API) {
 		ana := user(api, "ana")
@@ -296,6 +336,12 @@ func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 		}, issueList(r))
 		assert.Equal(t, "required Patient.name", issues(ana.do("POST", "Patient", `{"resourceType":"Patient"}`).Expect(http.StatusUnprocessableEntity)))
 		assert.Equal(t, "business-rule Patient.birthDate", issues(ana.do("POST", "Patient", kit.With(named("A"), "birthDate", "2999-01-01")).Expect(http.StatusUnprocessableEntity)))
+		assert.Equal(t, "value Patient.birthDate", issues(ana.do("POST", "Patient", kit.With(named("A"), "birthDate", "1958-02-30")).Expect(http.StatusBadRequest)))
+		for _, kind := range []string{"Patient", "Practitioner"} {
+			for _, wrong := range []string{`{"name":[{"text":"A"}]}`, `{"resourceType":"Device","gender":"m","colour":1}`, `{"resourceType":7,"birthDate":null}`} {
+				assert.Equal(t, "invalid", issues(ana.do("POST", kind, wrong).Expect(http.StatusBadRequest)), wrong)
+			}
+		}
 		one := kit.With(named("A"), "identifier", []any{kit.Object{"system": "urn:clinic:file", "value": "1"}})
 		ana.do("POST", "Patient", one).Expect(http.StatusCreated)
 		assert.Equal(t, "duplicate Patient.identifier", issues(ana.do("POST", "Patient", one).Expect(http.StatusUnprocessableEntity)))
