@@ -159,7 +159,8 @@ func unpack(file, data, kind string) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = io.Copy(out, in) // which also checks zip's checksum
+	config.HandOver(out, filepath.Dir(filepath.Dir(data))) // it is in a folder of its own, beside what it becomes
+	_, err = io.Copy(out, in)                              // which also checks zip's checksum
 	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
 		return nil, fmt.Errorf("%s is damaged: %w", file, err)
 	}

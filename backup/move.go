@@ -283,6 +283,7 @@ func (m *mover) toSQLite(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	config.HandOver(file, filepath.Dir(path))
 	if err := errors.Join(file.Close(), models.Migrate(ctx, &beside)); err != nil {
 		return err
 	}

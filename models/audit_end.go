@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"healthcare/config"
 )
 
 // Whoever holds the database, but not the key, can remove seals from the end of the chain, and then change the events
@@ -71,6 +73,7 @@ func (db *DB) rememberEnd(s Seal) error {
 	if err != nil {
 		return err
 	}
+	config.HandOver(tmp, filepath.Dir(end.file))
 	_, err = fmt.Fprintf(tmp, "%d %s\n", s.ID, s.MAC)
 	if err = errors.Join(err, tmp.Close()); err == nil {
 		err = os.Rename(tmp.Name(), end.file)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -168,6 +169,7 @@ func (db *DB) openSQLite(ctx context.Context, cfg *config.Config) error {
 	// left alone: closing it here would end the locks that this process has on it.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
+		config.HandOver(f, filepath.Dir(path)) // and SQLite gives its side files to the owner of the main one
 		err = f.Close()
 	}
 	if errors.Is(err, fs.ErrExist) {
