@@ -59,7 +59,7 @@ func create(ctx context.Context, cfg *config.Config, file string, progress Progr
 	data := filepath.Join(dir, backupData)
 	m := &Manifest{MadeAt: time.Now().UTC().Truncate(time.Microsecond), Kind: kindOf(cfg)}
 	if m.Kind == "postgres" {
-		m.Tables, err = dumpPostgres(ctx, cfg.Database.Direct(), data, progress)
+		m.Tables, err = dumpPostgres(ctx, cfg.Database, data, progress)
 	} else {
 		m.Tables, err = copySQLite(ctx, cfg.Database.SQLite, data, progress)
 	}
@@ -159,7 +159,8 @@ func unpack(file, data, kind string) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = io.Copy(out, in) // which also checks zip's checksum
+	config.HandOver(out, filepath.Dir(filepath.Dir(data))) // it is in a folder of its own, beside what it becomes
+	_, err = io.Copy(out, in)                              // which also checks zip's checksum
 	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
 		return nil, fmt.Errorf("%s is damaged: %w", file, err)
 	}
@@ -172,7 +173,7 @@ func Restore(ctx context.Context, cfg *config.Config, file string, progress Prog
 		if kindOfBackup(file) == "sqlite" {
 			return moveBackup(ctx, cfg, file, progress)
 		}
-		return restorePostgres(ctx, cfg.Database.Direct(), file, fillConfigured, progress)
+		return restorePostgres(ctx, cfg.Database, file, fillConfigured, progress)
 	}
 	return restoreSQLite(ctx, cfg.Database.SQLite, file, progress)
 }
@@ -207,7 +208,7 @@ func moveBackup(ctx context.Context, cfg *config.Config, file string, progress P
 // temporary file, one of PostgreSQL beside the configured database on the same server.
 func Check(ctx context.Context, cfg *config.Config, file string, progress Progress) (*Manifest, error) {
 	if kindOf(cfg) == "postgres" && kindOfBackup(file) != "sqlite" {
-		return restorePostgres(ctx, cfg.Database.Direct(), file, fillThrowaway, progress)
+		return restorePostgres(ctx, cfg.Database, file, fillThrowaway, progress)
 	}
 	dir, err := os.MkdirTemp("", "healthcare-check-*")
 	if err != nil {

@@ -103,7 +103,7 @@ func openPostgresSource(ctx context.Context, cfg *config.Config) (*source, error
 
 // openQuiet brings a PostgreSQL database up to date and opens it, unless a server is connected.
 func openQuiet(ctx context.Context, cfg *config.Config) (*sql.DB, error) {
-	pc, err := models.DirectConfig(ctx, cfg.Database.Direct())
+	pc, err := models.DirectConfig(ctx, cfg.Database)
 	if err != nil {
 		return nil, err
 	}
@@ -283,6 +283,7 @@ func (m *mover) toSQLite(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	config.HandOver(file, filepath.Dir(path))
 	if err := errors.Join(file.Close(), models.Migrate(ctx, &beside)); err != nil {
 		return err
 	}

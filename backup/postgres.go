@@ -16,12 +16,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"healthcare/config"
 	"healthcare/models"
 )
 
 // dumpPostgres runs pg_dump on the very snapshot that the sums are of.
-func dumpPostgres(ctx context.Context, address, data string, progress Progress) (map[string]TableSum, error) {
-	pc, err := models.DirectConfig(ctx, address)
+func dumpPostgres(ctx context.Context, from config.Database, data string, progress Progress) (map[string]TableSum, error) {
+	pc, err := models.DirectConfig(ctx, from)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +42,7 @@ func dumpPostgres(ctx context.Context, address, data string, progress Progress) 
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, path, "--no-password", "--format=custom", "--no-owner", "--no-privileges", "--snapshot="+snapshot, "--file="+data)
-	cmd.Env = append(os.Environ(), libpqEnviron(address, pc)...)
+	cmd.Env = append(os.Environ(), libpqEnviron(from.Direct(), pc)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("pg_dump: %w: %s", err, strings.TrimSpace(string(out)))
 	}
@@ -86,8 +87,8 @@ func libpqEnviron(address string, pc *pgx.ConnConfig) []string {
 }
 
 // restorePostgres fills the configured database, or another one.
-func restorePostgres(ctx context.Context, address, file string, fill fillFunc, progress Progress) (*Manifest, error) {
-	pc, err := models.DirectConfig(ctx, address)
+func restorePostgres(ctx context.Context, to config.Database, file string, fill fillFunc, progress Progress) (*Manifest, error) {
+	pc, err := models.DirectConfig(ctx, to)
 	if err != nil {
 		return nil, err
 	}

@@ -107,6 +107,7 @@ func WriteWhole(path string, content []byte, publish func(from, to string) error
 		return err
 	}
 	defer func() { _ = os.Remove(tmp.Name()) }()
+	HandOver(tmp, filepath.Dir(path))
 	_, err = tmp.Write(content)
 	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return err

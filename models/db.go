@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -87,6 +88,9 @@ func openAnyKey(ctx context.Context, cfg *config.Config) (*DB, error) {
 		err = db.openPostgres(ctx)
 	} else {
 		err = db.openSQLite(ctx)
+	}
+	if err == nil { // now that the folder of an embedded database is known to be there
+		err = db.end.checkFolder()
 	}
 	if err == nil {
 		err = db.scopeIdentifiers(ctx)
@@ -169,6 +173,7 @@ func (db *DB) openSQLite(ctx context.Context) error {
 	// left alone: closing it here would end the locks that this process has on it.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
+		config.HandOver(f, filepath.Dir(path)) // and SQLite gives its side files to the owner of the main one
 		err = f.Close()
 	}
 	if errors.Is(err, fs.ErrExist) {

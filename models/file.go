@@ -3,7 +3,9 @@ package models
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"healthcare/apierror"
 	"healthcare/config"
@@ -61,7 +63,13 @@ func LockSQLite(path string, alone bool) (*os.File, error) {
 		how, inUse = os.O_RDWR, "is in use: stop the server, and what else has it open"
 	}
 	for {
-		f, err := os.OpenFile(path+LockSuffix, how|os.O_CREATE, 0o644) //nolint:gosec // it is empty, and root may be the first to make it
+		const mode = 0o644 // it is empty, and root may be the first to make it
+		f, err := os.OpenFile(path+LockSuffix, how|os.O_CREATE|os.O_EXCL, mode)
+		if err == nil {
+			config.HandOver(f, filepath.Dir(path))
+		} else if errors.Is(err, fs.ErrExist) {
+			f, err = os.OpenFile(path+LockSuffix, how|os.O_CREATE, mode)
+		}
 		if err != nil {
 			return nil, err
 		}

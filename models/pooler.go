@@ -4,10 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math/rand/v2"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
+
+	"healthcare/config"
 )
 
 // execMode is the parameter of DATABASE_URL that says how pgx runs statements.
@@ -56,9 +59,10 @@ func withoutNamedStatements(pc *pgx.ConnConfig, address string) {
 	}
 }
 
-// DirectConfig reads the address of PostgreSQL itself, see config.Database.Direct, and makes sure that it is one.
-func DirectConfig(ctx context.Context, address string) (*pgx.ConnConfig, error) {
-	pc, err := PostgresConfig(address)
+// DirectConfig reads the address of PostgreSQL itself, see config.Database.Direct, and makes sure that it is one, and that
+// of the same database.
+func DirectConfig(ctx context.Context, d config.Database) (*pgx.ConnConfig, error) {
+	pc, err := PostgresConfig(d.Direct())
 	if err != nil {
 		return nil, err
 	}
@@ -66,5 +70,38 @@ func DirectConfig(ctx context.Context, address string) (*pgx.ConnConfig, error) 
 	if err == nil && pooled {
 		err = errPooler
 	}
+	if err == nil && d.Migration != "" {
+		err = sameDatabase(ctx, pc, d.Postgres)
+	}
 	return pc, err
+}
+
+// sameDatabase refuses a MIGRATION_DATABASE_URL of another database: that one would be migrated, and backed up. A lock that
+// is taken there must be taken here: such locks are of one database of one server, and no pooler is in their way.
+func sameDatabase(ctx context.Context, direct *pgx.ConnConfig, address string) error {
+	here, err := PostgresConfig(address)
+	if err != nil {
+		return err
+	}
+	here.RuntimeParams["application_name"] = "healthcare-check" // a pooler keeps the connection, which is none of a server's
+	one, err := pgx.ConnectConfig(ctx, direct)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = one.Close(context.WithoutCancel(ctx)) }()
+	other, err := pgx.ConnectConfig(ctx, here)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = other.Close(context.WithoutCancel(ctx)) }()
+	key := rand.Int64() //nolint:gosec // no secret: only no other's
+	if _, err := one.Exec(ctx, "SELECT pg_advisory_lock($1)", key); err != nil {
+		return err
+	}
+	var free bool
+	err = other.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", pgx.QueryExecModeSimpleProtocol, key).Scan(&free)
+	if err == nil && free {
+		err = config.Errors{"MIGRATION_DATABASE_URL: names another database than DATABASE_URL, or another server's"}
+	}
+	return err
 }

@@ -87,8 +87,8 @@ func (db *DB) openPostgres(ctx context.Context) error {
 	if cfg.Migrated {
 		return nil
 	}
-	if address := cfg.Database.Migration; address != "" {
-		if pc, err = DirectConfig(ctx, address); err != nil {
+	if cfg.Database.Migration != "" {
+		if pc, err = DirectConfig(ctx, cfg.Database); err != nil {
 			return err
 		}
 	} else if pooled {
