@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
 	"time"
 
@@ -15,9 +16,7 @@ import (
 
 // audit is the subcommand that looks after the audit trail.
 func (p Program) audit() *cobra.Command {
-	cmd := &cobra.Command{Use: "audit", Short: "Look after the audit trail"}
-	cmd.AddCommand(p.auditVerify(), p.auditArchive(), p.auditRotateKey())
-	return cmd
+	return group("audit", "Look after the audit trail", p.auditVerify(), p.auditArchive(), p.auditRotateKey())
 }
 
 // auditVerify is the subcommand that proves the audit trail.
@@ -66,9 +65,21 @@ func (p Program) auditVerify() *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&noted, "seal", "", "a seal that was noted before: prove that it is part of the chain (proves all, as --full)")
+	sealFlag(cmd, &noted, "a `seal` that was noted before: prove that it is part of the chain (proves all, as --full)")
 	cmd.Flags().BoolVar(&full, "full", false, "prove the whole trail, also what was proved before")
 	return cmd
+}
+
+var goodSeal = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// sealFlag is --seal. What cannot be a seal is a mistake of the command line, and says nothing about the audit trail.
+func sealFlag(cmd *cobra.Command, noted *string, usage string) {
+	cmd.Flags().Func("seal", usage, func(given string) error {
+		if *noted = given; !goodSeal.MatchString(given) {
+			return errors.New("a seal has 64 of the digits 0 to 9 and a to f, as audit verify prints them")
+		}
+		return nil
+	})
 }
 
 // proveAudit proves the whole trail if it is asked to, or asked for what only the whole trail tells.
@@ -129,7 +140,7 @@ func (p Program) auditArchive() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&before, "before", "", "the first day (YYYY-MM-DD) whose events stay")
-	cmd.Flags().StringVar(&noted, "seal", "", "a seal that was noted before, as for audit verify")
+	sealFlag(cmd, &noted, "a `seal` that was noted before, as for audit verify")
 	return cmd
 }
 

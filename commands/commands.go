@@ -96,6 +96,24 @@ func noArgs(_ *cobra.Command, args []string) error {
 	return nil
 }
 
+// group is a command that only has others below it.
+func group(name, short string, below ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:                   name + " COMMAND",
+		Short:                 short,
+		Args:                  cobra.ArbitraryArgs,
+		DisableFlagsInUseLine: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError{fmt.Errorf("%s needs a command; see: healthcare help %[1]s", name)}
+			}
+			return usageError{fmt.Errorf("there is no command \"%s %s\"; see: healthcare help %[1]s", name, args[0])}
+		},
+	}
+	cmd.AddCommand(below...)
+	return cmd
+}
+
 // checked makes what is wrong with a subcommand's arguments a usageError.
 func checked(args cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, given []string) error {

@@ -16,9 +16,7 @@ import (
 
 // erase is the subcommand that erases for good.
 func (p Program) erase() *cobra.Command {
-	cmd := &cobra.Command{Use: "erase", Short: "Erase for good what the law demands to be erased"}
-	cmd.AddCommand(p.erasePatient())
-	return cmd
+	return group("erase", "Erase for good what the law demands to be erased", p.erasePatient())
 }
 
 // longestReason is in characters.

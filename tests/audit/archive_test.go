@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -344,7 +345,8 @@ func TestAnArchiveIsRefused(t *testing.T) {
 			"needs a day":             {"--before", "yesterday", dir},
 			"there is no folder":      {"--before", yesterday, filepath.Join(dir, "nowhere")},
 			"nothing is archived":     {"--before", yesterday, dir}, // the events are older than their seals
-			"is not part of the cha":  {"--before", yesterday, "--seal", "0123", dir},
+			"is not part of the cha":  {"--before", yesterday, "--seal", strings.Repeat("0123", 16), dir},
+			"a seal has 64 of the d":  {"--before", yesterday, "--seal", "0123", dir},
 			"accepts 1 arg(s)":        {"--before", yesterday},
 			"needs a day like 2026-0": {dir},
 		} {

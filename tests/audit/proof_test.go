@@ -68,6 +68,12 @@ func TestAProofGoesOnFromTheLastOne(t *testing.T) {
 		fails(api, "event 5 was changed", "--full")
 		fails(api, "event 5 was changed", "--seal", newest(api))
 		fails(api, "event 5 was changed", t.TempDir())
+		for _, wrong := range []string{"abc", "", strings.ToUpper(newest(api)), newest(api) + "0"} {
+			code, out = api.RunCommand("", "audit", "verify", "--seal", wrong)
+			assert.Equal(t, 2, code, wrong)
+			assert.Contains(t, out, "a seal has 64 of the digits")
+			kit.Absent(t, out, "BROKEN")
+		}
 	}, endFile(t))
 }
 
