@@ -47,7 +47,7 @@ func readEnd(file string) (*auditEnd, error) {
 		return end, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, config.Errors{"AUDIT_SEAL_FILE: cannot be read: " + err.Error()}
 	}
 	id, mac, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
 	if end.id, err = strconv.ParseInt(id, 10, 64); err != nil {
@@ -55,6 +55,18 @@ func readEnd(file string) (*auditEnd, error) {
 	}
 	end.mac = mac
 	return end, nil
+}
+
+// checkFolder refuses a folder in which the file cannot be made.
+func (end *auditEnd) checkFolder() error {
+	if end.file == "" {
+		return nil
+	}
+	try, err := os.CreateTemp(filepath.Dir(end.file), filepath.Base(end.file)+".*")
+	if err != nil {
+		return noFile("AUDIT_SEAL_FILE", err)
+	}
+	return errors.Join(try.Close(), os.Remove(try.Name()))
 }
 
 // rememberEnd remembers a seal as the newest.

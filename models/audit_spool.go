@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"healthcare/config"
@@ -83,10 +84,10 @@ func (db *DB) StoreSpooled(ctx context.Context) error {
 	}
 	try := db.spoolName() + rand.Text()
 	if err := config.WriteWhole(try, nil, os.Link); err != nil {
-		return fmt.Errorf("SPOOL_DIR: no file can be made there: %w", err)
+		return noFile("SPOOL_DIR", err)
 	}
 	if err := os.Remove(try); err != nil {
-		return fmt.Errorf("SPOOL_DIR: no file can be removed there: %w", err)
+		return config.Errors{"SPOOL_DIR: no file can be removed there: " + err.Error()}
 	}
 	files, err := filepath.Glob(escapeGlob(db.spoolName()) + "*")
 	if err != nil {
@@ -103,6 +104,15 @@ func (db *DB) StoreSpooled(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// noFile is the error of a folder in which no file can be made. Only a full disk may be cured by a restart.
+func noFile(variable string, err error) error {
+	err = fmt.Errorf("%s: no file can be made there: %w", variable, err)
+	if errors.Is(err, syscall.ENOSPC) {
+		return err
+	}
+	return config.Errors{err.Error()}
 }
 
 // escapeGlob makes a path match itself only.

@@ -89,6 +89,9 @@ func openAnyKey(ctx context.Context, cfg *config.Config) (*DB, error) {
 	} else {
 		err = db.openSQLite(ctx, cfg)
 	}
+	if err == nil { // now that the folder of an embedded database is known to be there
+		err = db.end.checkFolder()
+	}
 	if err == nil {
 		err = db.scopeIdentifiers(ctx)
 	}

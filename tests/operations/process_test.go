@@ -118,19 +118,22 @@ func TestWhatStopsTheStartIsTold(t *testing.T) {
 	for name, c := range map[string]struct {
 		args    []string
 		environ []string
+		code    int
 		says    string
 	}{
-		"port in use":        {nil, []string{"PORT=" + port}, "address already in use"},
-		"no database":        {nil, []string{"JWT_SECRET=" + secret, "DATABASE_URL=postgres://u:swordfish@127.0.0.1:" + strconv.Itoa(free) + "/x"}, "PostgreSQL cannot be reached"},
-		"no folder":          {nil, []string{"SPOOL_DIR=/nowhere"}, "SPOOL_DIR: no file can be made there"},
-		"unknown subcommand": {[]string{"sevre"}, nil, `there is no command "sevre"`},
-		"unknown flag":       {[]string{"--prot"}, nil, "unknown flag: --prot"},
+		"port in use":        {nil, []string{"PORT=" + port}, 1, "address already in use"},
+		"no database":        {nil, []string{"JWT_SECRET=" + secret, "DATABASE_URL=postgres://u:swordfish@127.0.0.1:" + strconv.Itoa(free) + "/x"}, 1, "PostgreSQL cannot be reached"},
+		"no folder":          {nil, []string{"SPOOL_DIR=/nowhere"}, 2, "SPOOL_DIR: no file can be made there"},
+		"no folder of seals": {nil, []string{"AUDIT_SEAL_FILE=/nowhere/seal"}, 2, "AUDIT_SEAL_FILE: no file can be made there"},
+		"a folder as seal":   {nil, []string{"AUDIT_SEAL_FILE=/"}, 2, "AUDIT_SEAL_FILE: cannot be read"},
+		"unknown subcommand": {[]string{"sevre"}, nil, 2, `there is no command "sevre"`},
+		"unknown of audit":   {[]string{"audit", "verfiy"}, nil, 2, `there is no command "audit verfiy"; see: healthcare help audit`},
+		"unknown of erase":   {[]string{"erase", "patinet", "5"}, nil, 2, `there is no command "erase patinet"; see: healthcare help erase`},
+		"audit alone":        {[]string{"audit"}, nil, 2, "audit needs a command; see: healthcare help audit"},
+		"unknown flag":       {[]string{"--prot"}, nil, 2, "unknown flag: --prot"},
 	} {
 		code, stdout, stderr := kit.RunProgram(t, t.TempDir(), c.args, c.environ...)
-		assert.NotZero(t, code, name)
-		if c.args == nil {
-			assert.Equal(t, 1, code, name)
-		}
+		assert.Equal(t, c.code, code, name)
 		assert.Empty(t, stdout, name)
 		assert.Contains(t, stderr, c.says, name)
 		kit.Absent(t, stderr, "swordfish")
