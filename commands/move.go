@@ -80,7 +80,7 @@ func nextSteps(source, target *config.Config) string {
 			source.Database.SQLite, source.Database.SQLite)
 	}
 	if source.Database.SQLite == "" && target.Database.SQLite != "" {
-		says += ", and keep JWT_SECRET and AUDIT_KEY as they are"
+		says += ", and keep JWT_SECRET, AUDIT_KEY and AUDIT_OLD_KEYS as they are"
 	}
 	return says + ".\nThen: healthcare audit verify\n"
 }

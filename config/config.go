@@ -205,7 +205,7 @@ func check(cfg *Config, known Errors) Errors {
 
 // checkTogether tells which values do not fit each other.
 func checkTogether(cfg *Config, known Errors) Errors {
-	errs := append(cfg.checkTLS(known), cfg.checkDatabases()...)
+	errs := append(cfg.checkTLS(known), append(cfg.checkDatabases(), cfg.checkMetrics()...)...)
 	if cfg.PatientAccess == "clinic" && cfg.Registration == "open" && !known.names("REGISTRATION") {
 		errs = append(errs, "REGISTRATION: must be closed where PATIENT_ACCESS is clinic: else anybody could register and read every patient")
 	}
@@ -231,6 +231,15 @@ func (c *Config) checkDatabases() (errs Errors) {
 		errs = append(errs, "READ_DATABASE_URL: is for PostgreSQL, and names a standby of the database of DATABASE_URL")
 	}
 	return errs
+}
+
+// checkMetrics tells whether the metrics would take a port that the server needs.
+func (c *Config) checkMetrics() Errors {
+	_, text, _ := net.SplitHostPort(string(c.MetricsAddr))
+	if port, _ := strconv.Atoi(text); port != 0 && (port == c.Port || port == c.TLSRedirectPort) {
+		return Errors{"METRICS_ADDR: must have another port than PORT and TLS_REDIRECT_PORT"}
+	}
+	return nil
 }
 
 // Origin is one web origin that browsers may call from, as they write it: scheme, host and, unless it is the scheme's own,

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Database is DATABASE_URL: just one of the two is set.
@@ -27,6 +29,14 @@ func (d *Database) UnmarshalText(text []byte) error {
 	s := string(text)
 	switch {
 	case strings.HasPrefix(s, "postgres://"), strings.HasPrefix(s, "postgresql://"):
+		pc, err := pgx.ParseConfig(s)
+		if err != nil { // which may quote the password
+			return errors.New("is no address such as postgres://user:password@host:5432/name?sslmode=verify-full, or names a file that" +
+				" cannot be read; write %40 for a @ in the password")
+		}
+		if pc.Database == "" {
+			return errors.New("must name a database, as in postgres://user:password@host:5432/name")
+		}
 		d.Postgres = s
 		return nil
 	case strings.HasPrefix(s, "sqlite:"):
@@ -38,6 +48,9 @@ func (d *Database) UnmarshalText(text []byte) error {
 		}
 		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 			return errors.New("the folder of the sqlite file does not exist")
+		}
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			return errors.New("sqlite: needs the path of a file, and this is a folder")
 		}
 		d.SQLite = path
 		return nil
@@ -54,7 +67,7 @@ func (d Database) String() string {
 	if err != nil {
 		return "PostgreSQL"
 	}
-	database := "PostgreSQL, database " + strings.TrimPrefix(u.Path, "/")
+	database := "PostgreSQL, database " + cmp.Or(strings.TrimPrefix(u.Path, "/"), u.Query().Get("dbname"))
 	if u.Host == "" {
 		return database
 	}

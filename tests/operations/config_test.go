@@ -74,15 +74,16 @@ func TestAWrongVariableIsNamedAndItsValueIsNot(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "missing")
 	for variable, cases := range map[string]map[string][]string{
-		"HOST":                   {"IP address or a host name": {"two words", "http://x", "-"}},
-		"PATIENT_ACCESS":         {"one of: own, clinic": {"all", "Own"}},
-		"PUBLIC_URL":             {"without a path": {"clinic.example.com", "https://x.org/a", "https://u:p@x.org", "ftp://x.org"}},
-		"SMTP_URL":               {"smtp://user": {"mail.example.org", "http://mail.example.org", "smtp://h?x=1", "smtp://u:p%zz@h"}, "port": {"smtp://h:0", "smtp://h:99999"}},
-		"MAIL_FROM":              {"one address": {"no-address", "a@example.com, b@example.com"}},
-		"PORT":                   {"whole number": {"web", "80.5", "99999999999999999999"}, "at least 0": {"-1"}, "at most 65535": {"65536"}},
-		"DATABASE_URL":           {"postgres:// or sqlite:": {"mysql://x", "healthcare.db", "file:x"}, "path of a file": {"sqlite:", "sqlite::memory:", "sqlite:///", "sqlite:x.db?mode=ro", "sqlite:file:x.db", "sqlite://file:x.db", "sqlite:file:///x.db?mode=memory"}, "folder": {"sqlite:" + missing + "/x.db"}},
-		"READ_DATABASE_URL":      {"is for PostgreSQL": {"sqlite:x.db"}, "postgres:// or sqlite:": {"mysql://x"}},
-		"MIGRATION_DATABASE_URL": {"is for PostgreSQL": {"sqlite:x.db"}, "postgres:// or sqlite:": {"mysql://x"}},
+		"HOST":           {"IP address or a host name": {"two words", "http://x", "-"}},
+		"PATIENT_ACCESS": {"one of: own, clinic": {"all", "Own"}},
+		"PUBLIC_URL":     {"without a path": {"clinic.example.com", "https://x.org/a", "https://u:p@x.org", "ftp://x.org"}},
+		"SMTP_URL":       {"smtp://user": {"mail.example.org", "http://mail.example.org", "smtp://h?x=1", "smtp://u:p%zz@h"}, "port": {"smtp://h:0", "smtp://h:99999"}},
+		"MAIL_FROM":      {"one address": {"no-address", "a@example.com, b@example.com"}},
+		"PORT":           {"whole number": {"web", "80.5", "99999999999999999999"}, "at least 0": {"-1"}, "at most 65535": {"65536"}},
+		"DATABASE_URL": {"postgres:// or sqlite:": {"mysql://x", "healthcare.db", "file:x"}, "path of a file": {"sqlite:", "sqlite::memory:", "sqlite:///", "sqlite:x.db?mode=ro", "sqlite:file:x.db", "sqlite://file:x.db", "sqlite:file:///x.db?mode=memory"}, "this is a folder": {"sqlite:" + filepath.Dir(missing)}, "must name a database": {"postgres:///", "postgresql://u:hunter2@x:5432/", "postgres:///?host=/run"},
+			"postgres://user:password@host": {"postgres://p:a%zz@h/x", "postgres://u:hunter2@h/x?sslmode=foo", "postgres://h:port/x"}, "does not exist": {"sqlite:" + missing + "/x.db"}},
+		"READ_DATABASE_URL":      {"is for PostgreSQL": {"sqlite:x.db"}, "must name a database": {"postgres://x"}, "postgres:// or sqlite:": {"mysql://x"}},
+		"MIGRATION_DATABASE_URL": {"is for PostgreSQL": {"sqlite:x.db"}, "postgres://user:password@host": {"postgres://h/x?sslmode=foo"}, "postgres:// or sqlite:": {"mysql://x"}},
 		"DB_MAX_CONNS":           {"at least 1": {"0", "-5"}, "at most 1000": {"1001"}, "whole number": {"many"}},
 		"DB_MAX_IDLE_CONNS":      {"at least 0": {"-1"}, "whole number": {"1e3"}},
 		"JWT_SECRET":             {"at least 32 bytes": {"hunter2", strings.Repeat("x", 31)}, "must not repeat itself": {strings.Repeat("changeme", 4)}},
@@ -101,7 +102,7 @@ func TestAWrongVariableIsNamedAndItsValueIsNot(t *testing.T) {
 		"TLS_REDIRECT_PORT":      {"whole number": {"http"}, "at least 0": {"-1"}, "at most 65535": {"65536"}, "needs TLS_CERT_FILE or TLS_DOMAINS": {"80"}},
 		"ACME_DIRECTORY_URL":     {"https://": {"http://ca.example.org/dir", "ca.example.org", "https://u:p@ca.example.org/dir"}},
 		"ACME_EMAIL":             {"one address": {"nobody", "Clinic <a@example.org>"}},
-		"METRICS_ADDR":           {"host and a port": {"9090", "http://127.0.0.1:9090", "two words:1", ":99999", "localhost:", ":web"}},
+		"METRICS_ADDR":           {"host and a port": {"9090", "http://127.0.0.1:9090", "two words:1", ":99999", "localhost:", ":web"}, "another port than PORT": {":8000", "0.0.0.0:08000"}},
 		"LOG_FORMAT":             {"one of: text, json": {"xml", "JSON"}},
 		"SLOW_REQUEST":           {"at least 0": {"-1s"}, "at most 1h": {"2h"}, "duration": {"1"}},
 		"MIGRATION_TIMEOUT":      {"at least 1s": {"0s"}, "at most 24h": {"25h"}, "duration": {"soon"}},
@@ -270,6 +271,7 @@ func TestDatabaseAddresses(t *testing.T) {
 		assert.Equal(t, "SQLite, file "+absolute, d.String())
 	}
 	assert.Equal(t, "PostgreSQL, database d", config.Database{Postgres: "postgres:///d?host=/run"}.String())
+	assert.Equal(t, "PostgreSQL, database d at h", config.Database{Postgres: "postgres://h?dbname=d"}.String())
 	assert.Equal(t, "PostgreSQL", config.Database{Postgres: "postgres://u:p%zz@h/d"}.String())
 }
 
@@ -288,6 +290,7 @@ func TestVariablesThatDoNotFitEachOtherAreNamed(t *testing.T) {
 		"TLS_CERT_FILE: required with TLS_KEY_FILE":                    {"TLS_KEY_FILE=key.pem"},
 		"TLS_DOMAINS: must not be set with TLS_CERT_FILE":              {"TLS_CERT_FILE=cert.pem", "TLS_KEY_FILE=key.pem", "TLS_DOMAINS=clinic.example.org"},
 		"TLS_REDIRECT_PORT: must be another than PORT":                 {"TLS_DOMAINS=clinic.example.org", "PORT=443", "TLS_REDIRECT_PORT=443"},
+		"METRICS_ADDR: must have another port than PORT and TLS_REDIR": {"TLS_DOMAINS=clinic.example.org", "PORT=443", "TLS_REDIRECT_PORT=80", "METRICS_ADDR=:80"},
 		"TLS_CACHE_DIR: required with TLS_DOMAINS and PostgreSQL; the": {"TLS_DOMAINS=clinic.example.org", "DATABASE_URL=postgres://x/y", "JWT_SECRET=" + secret},
 	} {
 		_, err := load(t, "", append([]string{database}, environ...)...)

@@ -91,6 +91,9 @@ func TestMoveTakesEverythingToTheOtherKindOfDatabaseAndBack(t *testing.T) {
 			code, out = moveTo(t, at, address)
 			require.Equal(t, 0, code, out)
 			assert.Contains(t, out, "all as they were")
+			if at.IsPostgres() {
+				assert.Contains(t, out, "keep JWT_SECRET, AUDIT_KEY and AUDIT_OLD_KEYS as they are")
+			}
 			cfg := *at.Config
 			cfg.Database, cfg.AuditSealFile = config.Database{}, ""
 			require.NoError(t, cfg.Database.UnmarshalText([]byte(address)))
