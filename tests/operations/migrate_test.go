@@ -224,13 +224,10 @@ func TestADatabaseThatCannotBeOpenedIsAnError(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "not.db"), []byte(strings.Repeat("This is no database. ", 100)), 0o600))
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "folder.db"), 0o700))
 	port, err := kit.FreePort()
 	require.NoError(t, err)
 	for _, database := range []string{
-		"sqlite:" + filepath.Join(dir, "not.db"), "sqlite:" + filepath.Join(dir, "folder.db"),
-		fmt.Sprintf("postgres://clinic:hunter2@127.0.0.1:%d/clinic?connect_timeout=2", port), "postgres://clinic:hunter2@127.0.0.1:port/clinic",
-		"postgres://clinic:hunter2@127.0.0.1/clinic?sslmode=nonsense",
+		"sqlite:" + filepath.Join(dir, "not.db"), fmt.Sprintf("postgres://clinic:hunter2@127.0.0.1:%d/clinic?connect_timeout=2", port),
 	} {
 		_, err := models.Open(t.Context(), kit.BaseConfig(database))
 		if assert.Error(t, err, database) {
