@@ -43,14 +43,21 @@ const (
 // KeepSealed seals new events every second until ctx ends; Close does so a last time.
 func (db *DB) KeepSealed(ctx context.Context, log *slog.Logger) {
 	var told time.Time
-	repeat(ctx, sealEvery, nil, func() {
-		limit, cancel := context.WithTimeout(ctx, sealLimit)
-		defer cancel()
-		if err := db.SealAll(limit); err != nil && ctx.Err() == nil && time.Since(told) > tellEvery {
-			told = time.Now()
-			log.Error("the audit trail could not be sealed, it will be tried again", "error", err)
+	for tick := time.NewTicker(sealEvery); ; {
+		select {
+		case <-tick.C:
+			limit, cancel := context.WithTimeout(ctx, sealLimit)
+			err := db.SealAll(limit)
+			if err != nil && ctx.Err() == nil && time.Since(told) > tellEvery {
+				told = time.Now()
+				log.Error("the audit trail could not be sealed, it will be tried again", "error", err)
+			}
+			cancel()
+		case <-ctx.Done():
+			tick.Stop()
+			return
 		}
-	})
+	}
 }
 
 // errOthersSeal says that another instance is sealing or packing, or has just sealed.
