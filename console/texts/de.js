@@ -59,6 +59,7 @@ export default {
   "error.doctor_of_others": "Dieser Eintrag ist Patienten anderer Konten zugeordnet. Nur die Verwaltung kann ihn löschen.",
   "error.license_taken": "Die Zulassungsnummer gehört inzwischen einem anderen Eintrag; mit ihr kann dieser nicht zurückkommen.",
   "error.last_staff": "Das ist das letzte aktive Konto der Verwaltung. Ernennen Sie zuerst ein anderes: eines bleibt immer.",
+  "error.file": "Die Datei kann nicht gelesen werden: Sie wurde geändert oder verschoben. Wählen Sie sie noch einmal aus.",
   "error.disabled": "Dieses Konto ist gesperrt. Geben Sie es zuerst frei.",
 
   // wrong fields

@@ -59,6 +59,7 @@ export default {
   "error.doctor_of_others": "This doctor treats patients of other accounts. Only staff can delete the entry.",
   "error.license_taken": "Another doctor has this licence number by now, so this one cannot come back with it.",
   "error.last_staff": "This is the last active staff account. Promote somebody else first: the clinic always keeps one.",
+  "error.file": "The file cannot be read: it was changed or moved. Choose it again.",
   "error.disabled": "This account is disabled. Enable it first.",
 
   // wrong fields
