@@ -6,6 +6,7 @@ export default {
   offline: "Keine Verbindung. Ihre Eingaben bleiben hier; gespeichert wird, sobald das Netz wieder da ist.",
   sign_in: "Anmelden",
   sign_out: "Abmelden",
+  "sign_out.text": "Was Sie eingegeben und nicht gespeichert haben, geht verloren.",
   loading: "Wird geladen …",
   problem: "Etwas stimmt nicht",
   error: "Fehler:",

@@ -6,6 +6,7 @@ export default {
   offline: "You are offline. What you typed stays here; saving waits for the network.",
   sign_in: "Sign in",
   sign_out: "Sign out",
+  "sign_out.text": "What you typed and have not saved will be lost.",
   loading: "Loading…",
   problem: "There is a problem",
   error: "Error:",

@@ -6,6 +6,7 @@ export default {
   offline: "Vous êtes hors ligne. Votre saisie reste ici ; l’enregistrement attend le réseau.",
   sign_in: "Se connecter",
   sign_out: "Se déconnecter",
+  "sign_out.text": "Ce que vous avez saisi sans l’enregistrer sera perdu.",
   loading: "Chargement…",
   problem: "Il y a un problème",
   error: "Erreur :",

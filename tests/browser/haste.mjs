@@ -1,0 +1,86 @@
+// People are faster than the network, come back to what they left, and share the records with others who change them.
+import assert from "node:assert/strict";
+import { heading, openConsole, password, register, serve, signIn, signedIn } from "./desk.mjs";
+
+const name = (page) => page.getByRole("textbox", { name: "Name", exact: true });
+const phone = (page) => page.getByRole("textbox", { name: "Phone" });
+const allergies = (page) => page.getByRole("textbox", { name: "Allergies" });
+const save = (page) => page.getByRole("button", { name: "Save" });
+const box = (page) => page.getByRole("searchbox", { name: "Search patients" });
+const go = (page, link) => page.getByRole("link", { name: link, exact: true }).click();
+const hasFocus = (element) => element.evaluate((e) => e === document.activeElement);
+
+const zone = "Pacific/Kiritimati"; // 14 hours ahead of UTC
+const ofTheVisit = [reloads, signingOut];
+const parts = [];
+
+export async function haste() {
+  const { base } = await serve();
+  const ana = await register(base, "ana");
+  for (const part of ofTheVisit) {
+    const patient = await ana("POST", "patients/", { name: "Petra" });
+    const page = await signedIn(base, "ana");
+    await part({ base, page, patient });
+    await page.context().close();
+  }
+  const desk = (await signedIn(base, "ana", password, { timezoneId: zone })).context();
+  for (const part of parts) {
+    const patient = await ana("POST", "patients/", { name: `Petra ${part.name}`, phone: "1", date_of_birth: "1958-03-14" });
+    const page = await desk.newPage(); // it has the session of the first one
+    await page.goto(`${base}/console`);
+    await heading(page, "Patients");
+    await part({ base, ana, page, patient });
+    await page.close();
+  }
+  await desk.close();
+}
+
+/** Goes to a screen as a click does, so that the page stays the same. */
+const visit = (page, path) => page.evaluate((to) => {
+  const link = document.querySelector("main").appendChild(document.createElement("a"));
+  link.href = to;
+  link.click();
+  link.remove();
+}, path);
+
+// --- the visit ---
+
+async function reloads({ page, base }) {
+  for (const wait of [20, 80]) { // again, before the page has its tokens
+    await page.reload({ waitUntil: "domcontentloaded" });
+    await page.waitForTimeout(wait);
+    await page.reload();
+    await heading(page, "Patients");
+  }
+  for (const path of ["refresh", "me"]) {
+    for (const failing of [(route) => route.abort(), (route) => route.fulfill({ status: 503, body: "{}" })]) {
+      await page.route(`**/api/auth/${path}/`, failing, { times: 1 });
+      await page.reload();
+      await heading(page, "Patients");
+    }
+  }
+  await page.route("**/api/auth/refresh/", (route) => route.fulfill({ status: 401, body: "{}" }));
+  await page.reload();
+  await heading(page, "Sign in");
+  assert.equal(page.url(), `${base}/console`);
+}
+
+async function signingOut({ page, patient }) {
+  await visit(page, `/console/patients/${patient.id}/edit`);
+  await phone(page).fill("2");
+  await go(page, "Doctors");
+  await page.getByRole("button", { name: "Sign out" }).click();
+  const dialog = page.getByRole("dialog", { name: "Sign out" });
+  await dialog.getByText("What you typed and have not saved will be lost.").waitFor();
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await heading(page, "Doctors");
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await dialog.getByRole("button", { name: "Sign out" }).click();
+  await heading(page, "Sign in");
+  await signIn(page, "ana");
+  await heading(page, "Patients");
+  assert.equal(await page.getByRole("dialog").count(), 0);
+  await page.getByRole("button", { name: "Sign out" }).click(); // nothing is typed: nothing is asked
+  await heading(page, "Sign in");
+}
