@@ -142,20 +142,22 @@ export function searchBox(state, { label, hint, find, clear, keydown }) {
 /** One of many, found by typing: an ARIA combobox. rows come from find(word, signal); choose(row) is called with one. */
 export function combobox(state, { id, label, hint, find, text, choose }) {
   const clear = () => Object.assign(state, { rows: null, at: -1, problem: null });
-  const type = (event) => typed(state, event, async (signal) => {
+  const search = async (signal) => {
+    const { word } = state;
     try {
-      Object.assign(state, { rows: await find(state.word.trim(), signal), at: -1, problem: null });
+      Object.assign(state, { rows: await find(word.trim(), signal), of: word, at: -1, problem: null });
       page.say(t("found", { n: state.rows.length }));
     } catch (error) {
       if (failure(error)) Object.assign(clear(), { problem: error });
     }
     page.redraw();
-  }, clear);
+  };
+  const type = (event) => { state.at = -1; typed(state, event, search, clear); page.redraw(); };
   const take = (row) => { clear(); state.word = ""; choose(row); page.redraw(); };
   const rows = state.rows ?? [];
   const press = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step && rows.length) state.at = (Math.max(state.at, step > 0 ? -1 : 0) + step + rows.length) % rows.length;
+    if (step && rows.length && state.of === state.word) state.at = (Math.max(state.at, step > 0 ? -1 : 0) + step + rows.length) % rows.length;
     else if (event.key === "Enter" && rows[state.at]) take(rows[state.at]);
     else if (event.key === "Escape" && state.rows) clear();
     else if (event.key !== "Enter") return;

@@ -31,7 +31,7 @@ export async function load(state, work) {
 export const showPage = (state, path, query, signal = state.signal) => load(state, async (current) => {
   const answer = await api("GET", path, { query, signal });
   if (!current()) return;
-  Object.assign(state, { rows: answer.results, next: answer.next, previous: answer.previous });
+  Object.assign(state, { rows: answer.results, next: answer.next, previous: answer.previous, of: query.search ?? "" });
   page.say(t(answer.next ? "found.more" : "found", { n: answer.results.length }));
 });
 

@@ -12,7 +12,9 @@ const hasFocus = (element) => element.evaluate((e) => e === document.activeEleme
 
 const zone = "Pacific/Kiritimati"; // 14 hours ahead of UTC
 const ofTheVisit = [reloads, signingOut];
-const parts = [];
+const parts = [
+  quickEnter, quickChoice, secondClick,
+];
 
 export async function haste() {
   const { base } = await serve();
@@ -83,4 +85,81 @@ async function signingOut({ page, patient }) {
   assert.equal(await page.getByRole("dialog").count(), 0);
   await page.getByRole("button", { name: "Sign out" }).click(); // nothing is typed: nothing is asked
   await heading(page, "Sign in");
+}
+
+// --- keys before their answer ---
+
+async function quickEnter({ page, ana, patient }) {
+  const other = await ana("POST", "patients/", { name: "Quentin" });
+  await box(page).fill("Quentin");
+  await page.getByRole("link", { name: "Quentin" }).waitFor();
+  await box(page).fill(patient.name);
+  await page.keyboard.press("Enter"); // the row of the old word is still there
+  await heading(page, patient.name);
+
+  // Nor does it open what another word finds, or when somebody has gone elsewhere.
+  await go(page, "Patients");
+  await box(page).fill("Quentin");
+  await page.keyboard.press("Enter");
+  await box(page).fill("Nobody");
+  await page.getByText("Nothing found for “Nobody”.").waitFor();
+  await box(page).fill("Quentin");
+  await page.keyboard.press("Enter");
+  await go(page, "Doctors");
+  await page.waitForTimeout(500);
+  await heading(page, "Doctors");
+
+  // The row that an arrow key goes to is of the word in the box.
+  await go(page, "Patients");
+  await page.getByRole("link", { name: "Quentin" }).waitFor();
+  await box(page).fill(patient.name);
+  await page.keyboard.press("ArrowDown");
+  assert.ok(await hasFocus(box(page)));
+  await page.getByRole("link", { name: patient.name }).waitFor();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await heading(page, patient.name);
+  assert.ok(!page.url().endsWith(`/${other.id}`));
+}
+
+async function quickChoice({ page, ana, patient }) {
+  await ana("POST", "doctors/", { name: "Dr. Zorro", specialization: "Hearts" });
+  await ana("POST", "doctors/", { name: "Dr. Yetti", specialization: "Snow" });
+  await visit(page, `/console/patients/${patient.id}`);
+  const doctor = page.getByRole("combobox", { name: "Assign a doctor" });
+  await doctor.fill("Zorro");
+  await page.getByRole("option", { name: "Dr. Zorro" }).waitFor();
+  await page.keyboard.press("ArrowDown");
+  await doctor.fill("Yetti");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.getByRole("option", { name: "Dr. Yetti" }).waitFor();
+  assert.deepEqual((await ana("GET", `mappings/${patient.id}/`)).results, []);
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.getByRole("link", { name: "Dr. Yetti" }).waitFor();
+  assert.deepEqual((await ana("GET", `mappings/${patient.id}/`)).results.map((d) => d.name), ["Dr. Yetti"]);
+}
+
+async function secondClick({ page, ana, patient }) {
+  for (const wait of [150, 400]) {
+    await visit(page, "/console/patients/new");
+    await heading(page, "New patient");
+    await name(page).fill(patient.name);
+    await page.getByRole("textbox", { name: "Date of birth" }).fill("14.3.1958");
+    const { x, y, width, height } = await save(page).boundingBox();
+    await page.mouse.click(x + width / 2, y + height / 2);
+    await page.waitForTimeout(wait);
+    await page.mouse.click(x + width / 2, y + height / 2);
+    await page.getByRole("heading", { name: "Is it one of these?" }).waitFor();
+    await page.waitForTimeout(300);
+    await page.keyboard.press("Control+Enter");
+    await name(page).press("Enter");
+    await page.waitForTimeout(300);
+    assert.equal((await ana("GET", `patients/?search=${encodeURIComponent(patient.name)}`)).count, 1);
+    assert.equal(new URL(page.url()).pathname, "/console/patients/new");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await heading(page, "Patients");
+  }
 }
