@@ -49,7 +49,7 @@ export function errorSummary(form, labels) {
   const wrong = Object.entries(form.errors);
   if (!wrong.length) return errorBox(form.problem);
   const to = (name) => (event) => { event.preventDefault(); document.getElementById(name)?.focus(); };
-  return html`<div class="error" role="alert" tabindex="-1" id="summary">
+  return html`<div class="error" role="alert" tabindex="-1">
     <h2>${t("problem")}</h2>
     <ul>${wrong.map(([name, texts]) => html`<li>
       <a href="#${name}" @click=${to(name)}>${labels[name] ?? name}: ${texts.join(" ")}</a></li>`)}</ul>
@@ -90,12 +90,17 @@ export async function submit(form, work) {
   }
 }
 
-/** Shows errors of fields, and puts the focus on their summary. */
+/** Shows what is wrong with a form, and puts the focus there. */
 export function showWrong(form, problem, errors) {
   Object.assign(form, { problem, errors });
   page.redraw();
-  setTimeout(() => document.querySelector("#summary")?.focus());
+  focusSoon("form .error");
 }
+
+/** Puts the focus on what the next drawing shows, in the dialog if there is one. */
+export const focusSoon = (selector) => setTimeout(() => {
+  (document.querySelector("dialog") ?? document).querySelector(selector)?.focus();
+});
 
 export const saveOnCtrlEnter = (event) => {
   if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;

@@ -2,6 +2,7 @@
 import en from "./texts/en.js";
 
 const NAME = "healthcare-console";
+const OLD = 110; // years; a person so old is more likely a slip of the keyboard
 const texts = { en }; // and those that were needed so far
 export const languages = { en: "English", de: "Deutsch", fr: "Français" };
 
@@ -71,8 +72,16 @@ export function age(day) {
 /** "14 Mar 1958 (68)", or nothing. */
 export const born = (day) => day ? `${shortDay(day)} (${age(day)})` : "";
 
-/** A day as people type it, as YYYY-MM-DD: 14.3.1958, 14 Mar 1958, March 14 1958, 1958-03-14, 14031958. Else null. */
+/** A day of birth as it was typed, in words, with the age; or nothing. */
+export function bornInWords(text = "") {
+  const day = readDay(text);
+  if (!day) return "";
+  const years = age(day);
+  return `${longDay(day)} – ${years < 0 ? t("born.future") : t("age", { n: years })}${years > OLD ? ` – ${t("born.old")}` : ""}`;
+}
+
 export function readDay(text) {
+/** A day as people type it, as YYYY-MM-DD: 14.3.1958, 14 Mar 1958, March 14 1958, 1958-03-14, 14031958. Else null. */
   const words = text.toLowerCase().match(/\d+|\p{L}+/gu) ?? [];
   if (words.length === 1 && /^\d{8}$/.test(words[0])) {
     const all = words[0];

@@ -124,7 +124,7 @@ const askDelete = (state) => confirm(state, {
 
 function openForm(id, path, signal) {
   const kept = app.kept.get(path);
-  if (kept) return Object.assign(kept, { signal });
+  if (kept?.changed()) return Object.assign(kept, { signal });
   const state = { id, path, signal, base: {}, key: newKey(), form: newForm({}) };
   state.changed = () => changedNames(state).length > 0;
   app.kept.set(path, state);
@@ -146,7 +146,7 @@ const save = (state) => submit(state.form, async () => {
   const doctor = state.id ? await change(state, body) : await api("POST", "doctors", { body, key: state.key });
   app.kept.delete(state.path);
   app.kept.delete("doctors");
-  await go(`/console/doctors/${doctor.id}`);
+  if (app.screen?.state === state) await go(`/console/doctors/${doctor.id}`);
   page.done(t("patient.saved", { name: doctor.name }));
 });
 

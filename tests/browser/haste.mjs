@@ -13,7 +13,7 @@ const hasFocus = (element) => element.evaluate((e) => e === document.activeEleme
 const zone = "Pacific/Kiritimati"; // 14 hours ahead of UTC
 const ofTheVisit = [reloads, signingOut];
 const parts = [
-  quickEnter, quickChoice, secondClick,
+  quickEnter, quickChoice, editOfToday, draftOfYesterday, givenUpEdit, doctorOfToday, secondClick, typedIntoConflict, lateSave, focus, wrongPassword,
 ];
 
 export async function haste() {
@@ -162,4 +162,149 @@ async function secondClick({ page, ana, patient }) {
     await page.getByRole("button", { name: "Cancel" }).click();
     await heading(page, "Patients");
   }
+}
+
+// --- forms that were left ---
+
+async function editOfToday({ page, ana, patient }) {
+  const edit = `/console/patients/${patient.id}/edit`;
+  await visit(page, edit);
+  await name(page).waitFor();
+  await go(page, "Doctors");
+  await ana("PATCH", `patients/${patient.id}/`, { allergies: "Penicillin" });
+  await visit(page, edit);
+  await page.getByText("Allergies: Penicillin").waitFor();
+  assert.equal(await allergies(page).inputValue(), "Penicillin");
+}
+
+async function draftOfYesterday({ page, ana, patient }) {
+  const edit = `/console/patients/${patient.id}/edit`;
+  await visit(page, edit);
+  await phone(page).fill("2");
+  await go(page, "Doctors");
+  await ana("PATCH", `patients/${patient.id}/`, { allergies: "Penicillin", phone: "3" });
+  await visit(page, edit);
+  await page.getByText("Allergies: Penicillin").waitFor();
+  assert.equal(await phone(page).inputValue(), "2");
+  await save(page).click(); // it began before the other change, and says so
+  await page.getByRole("group", { name: "Both of you changed: Phone" }).waitFor();
+  assert.equal(await allergies(page).inputValue(), "Penicillin");
+}
+
+async function givenUpEdit({ page, ana, patient }) {
+  const { id: doctor } = await ana("POST", "doctors/", { name: "Dr. Slow", specialization: "Eyes" });
+  for (const path of [`patients/${patient.id}`, `doctors/${doctor}`]) {
+    let answer;
+    await page.route(`**/api/${path}/`, async (route) => { await new Promise((done) => { answer = done; }); await route.abort().catch(() => {}); });
+    await visit(page, `/console/${path}/edit`);
+    await page.getByText("Loading…").first().waitFor();
+    await go(page, "Account");
+    await heading(page, "Account");
+    answer();
+    await page.unroute(`**/api/${path}/`);
+    await visit(page, `/console/${path}/edit`);
+    await name(page).waitFor();
+  }
+}
+
+async function doctorOfToday({ page, ana }) {
+  const { id } = await ana("POST", "doctors/", { name: "Dr. Today", specialization: "Eyes" });
+  await visit(page, `/console/doctors/${id}/edit`);
+  await name(page).waitFor();
+  await go(page, "Account");
+  await ana("PATCH", `doctors/${id}/`, { phone: "777" });
+  await visit(page, `/console/doctors/${id}/edit`);
+  await page.waitForFunction(() => document.querySelector("#phone")?.value === "777");
+}
+
+// --- saving ---
+
+async function typedIntoConflict({ page, ana, patient }) {
+  await visit(page, `/console/patients/${patient.id}/edit`);
+  await phone(page).fill("222");
+  await ana("PATCH", `patients/${patient.id}/`, { phone: "333" });
+  await save(page).click();
+  const choice = page.getByRole("group", { name: "Both of you changed: Phone" });
+  const [mine, theirs] = [choice.getByRole("radio", { name: "Yours:" }), choice.getByRole("radio", { name: "Theirs:" })];
+  await choice.waitFor();
+  assert.deepEqual([await mine.isChecked(), await theirs.isChecked()], [false, false]);
+  await phone(page).fill("444");
+  await choice.getByRole("radio", { name: "Yours: 444" }).waitFor();
+  assert.ok(await mine.isChecked());
+  await theirs.check();
+  assert.equal(await phone(page).inputValue(), "333");
+  await mine.check();
+  assert.equal(await phone(page).inputValue(), "444");
+  await save(page).click();
+  await heading(page, patient.name);
+  await page.getByRole("link", { name: "Edit" }).waitFor();
+  assert.equal((await ana("GET", `patients/${patient.id}/`)).phone, "444");
+}
+
+async function lateSave({ page, ana, patient }) {
+  const other = await ana("POST", "patients/", { name: "Olga Other" });
+  let answer;
+  await page.route(`**/api/patients/${patient.id}/`, async (route) => {
+    if (route.request().method() === "PATCH") await new Promise((done) => { answer = done; });
+    await route.continue();
+  });
+  await visit(page, `/console/patients/${patient.id}/edit`);
+  await phone(page).fill("2");
+  await save(page).click();
+  await visit(page, `/console/patients/${other.id}/edit`);
+  await phone(page).fill("a text that goes on");
+  answer();
+  await page.getByText(`${patient.name} was saved.`).waitFor();
+  assert.equal(new URL(page.url()).pathname, `/console/patients/${other.id}/edit`);
+  assert.equal(await phone(page).inputValue(), "a text that goes on");
+
+  // Who waits at the record sees it as it was saved.
+  await visit(page, `/console/patients/${patient.id}/edit`);
+  await phone(page).fill("3");
+  await save(page).click();
+  await visit(page, `/console/patients/${patient.id}`);
+  await page.getByRole("definition").filter({ hasText: /^2$/ }).waitFor();
+  answer();
+  await page.getByRole("definition").filter({ hasText: /^3$/ }).waitFor();
+}
+
+// --- where the focus is, and what can be seen ---
+
+async function focus({ page, patient }) {
+  await page.keyboard.press("n");
+  await name(page).fill(patient.name);
+  await page.getByRole("textbox", { name: "Date of birth" }).fill("14.3.1958");
+  await page.keyboard.press("Control+Enter");
+  const alike = page.getByRole("region", { name: "Is it one of these?" });
+  await alike.waitFor();
+  await page.waitForTimeout(100);
+  assert.ok(await hasFocus(alike), "those alike");
+  await page.route("**/api/patients/", (route) => route.abort(), { times: 1 });
+  await alike.getByRole("button", { name: "None of these: create" }).click();
+  const unanswered = page.getByRole("alert").filter({ hasText: "The server has not answered" });
+  await unanswered.waitFor();
+  await page.waitForTimeout(100);
+  assert.ok(await hasFocus(unanswered), "no answer yet");
+  await heading(page, patient.name);
+
+  await visit(page, `/console/patients/${patient.id}/edit`);
+  await page.route(`**/api/patients/${patient.id}/`, (route) => route.request().method() === "PATCH" ? route.abort() : route.continue());
+  await phone(page).fill("2");
+  await page.keyboard.press("Control+Enter");
+  const error = page.getByRole("alert").filter({ hasText: "The server did not answer" });
+  await error.waitFor();
+  await page.waitForTimeout(100);
+  assert.ok(await hasFocus(error), "a network error");
+}
+
+async function wrongPassword({ base }) {
+  const page = await openConsole(base);
+  await page.getByLabel("Username or e-mail").fill("nobody");
+  await page.getByLabel("Password").fill("wrong password");
+  await page.keyboard.press("Enter");
+  const error = page.getByRole("alert").filter({ hasText: "Username or password is wrong." });
+  await error.waitFor();
+  await page.waitForTimeout(100);
+  assert.ok(await hasFocus(error));
+  await page.context().close();
 }
