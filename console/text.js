@@ -54,7 +54,8 @@ export const hasText = (key) => key in texts.en;
 const format = (options) => new Intl.DateTimeFormat(locale(), options);
 const asDate = (day) => new Date(`${day}T12:00:00`); // noon: the same day in every summer time
 
-export const shortDay = (day) => format({ day: "numeric", month: "short", year: "numeric" }).format(asDate(day));
+export const shortDayOf = (time) => format({ day: "numeric", month: "short", year: "numeric" }).format(new Date(time));
+export const shortDay = (day) => shortDayOf(asDate(day));
 export const longDay = (day) => format({ dateStyle: "long" }).format(asDate(day));
 export const dayOf = (time) => format({ dateStyle: "full" }).format(new Date(time));
 export const timeOf = (time) => format({ timeStyle: "short" }).format(new Date(time));
@@ -80,8 +81,8 @@ export function bornInWords(text = "") {
   return `${longDay(day)} – ${years < 0 ? t("born.future") : t("age", { n: years })}${years > OLD ? ` – ${t("born.old")}` : ""}`;
 }
 
-export function readDay(text) {
 /** A day as people type it, as YYYY-MM-DD: 14.3.1958, 14 Mar 1958, March 14 1958, 1958-03-14, 14031958. Else null. */
+export function readDay(text) {
   const words = text.toLowerCase().match(/\d+|\p{L}+/gu) ?? [];
   if (words.length === 1 && /^\d{8}$/.test(words[0])) {
     const all = words[0];

@@ -13,7 +13,8 @@ const hasFocus = (element) => element.evaluate((e) => e === document.activeEleme
 const zone = "Pacific/Kiritimati"; // 14 hours ahead of UTC
 const ofTheVisit = [reloads, signingOut];
 const parts = [
-  quickEnter, quickChoice, editOfToday, draftOfYesterday, givenUpEdit, doctorOfToday, secondClick, typedIntoConflict, lateSave, focus, wrongPassword,
+  quickEnter, quickChoice, editOfToday, draftOfYesterday, givenUpEdit, doctorOfToday, secondClick, typedIntoConflict, lateSave,
+  focus, wrongPassword, smallScreen, localDay, notFound,
 ];
 
 export async function haste() {
@@ -307,4 +308,36 @@ async function wrongPassword({ base }) {
   await page.waitForTimeout(100);
   assert.ok(await hasFocus(error));
   await page.context().close();
+}
+
+async function smallScreen({ page, ana, patient }) {
+  await ana("PATCH", `patients/${patient.id}/`, { allergies: "Penicillin" });
+  await page.setViewportSize({ width: 320, height: 256 }); // 1280 × 1024 at 400 %
+  await visit(page, `/console/patients/${patient.id}/edit`);
+  for (const field of [phone(page), allergies(page), page.getByRole("textbox", { name: "E-mail" })]) {
+    await field.focus();
+    const seen = await field.evaluate((e) => {
+      const { left, top, width, height } = e.getBoundingClientRect();
+      return [0.1, 0.5, 0.9].filter((part) => document.elementFromPoint(left + width / 2, top + height * part) === e).length;
+    });
+    assert.equal(seen, 3);
+  }
+}
+
+async function localDay({ page, ana, patient }) {
+  const { id } = await ana("POST", "doctors/", { name: "Dr. Far", specialization: "Islands" });
+  const { created_at } = await ana("POST", "mappings/", { patient_id: patient.id, doctor_id: id });
+  const day = new Date(created_at).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: zone });
+  for (const path of [`patients/${patient.id}`, `doctors/${id}`]) {
+    await visit(page, `/console/${path}`);
+    await page.getByText(`since ${day}`).waitFor();
+  }
+}
+
+async function notFound({ page }) {
+  for (const path of ["patients/9999", "doctors/9999"]) {
+    await visit(page, `/console/${path}`);
+    await page.getByRole("alert").getByText("There is no such record").waitFor();
+    assert.equal(await page.getByText("Loading…").count(), 0);
+  }
 }
