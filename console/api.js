@@ -26,6 +26,7 @@ export class Problem extends Error {
 }
 
 export const aborted = (error) => error.name === "AbortError";
+const passing = (error) => error.code === "network" || error.status === 503;
 
 /** One request as who is signed in. Reads are tried three times, with the same token refreshed when it is refused. */
 export async function api(method, path, { query, body, file, version, key, signal } = {}) {
@@ -40,7 +41,7 @@ export async function api(method, path, { query, body, file, version, key, signa
     } catch (error) {
       if (error.status === 401 && attempt < 4) {
         refused = access;
-      } else if (method === "GET" && attempt < 3 && (error.code === "network" || error.status === 503)) {
+      } else if (method === "GET" && attempt < 3 && passing(error)) {
         await pause(attempt * 700, signal);
       } else {
         throw error;
@@ -112,19 +113,20 @@ export async function signOut(reason = "") {
 
 /** Finds the session of this browser again: that of another tab, or the one that this tab's last page left behind. */
 export async function resume() {
-  const left = takeHandover();
+  takeHandover();
   await askOthers();
-  if (tokens || !left || Date.now() - left.at > HANDOVER_LIMIT) return;
-  tokens = { access: "", refresh: left.refresh, life: 0, issued: 0, user: null };
-  try {
-    await locked(renew);
-    const user = await send("GET", "auth/me", { access: tokens.access });
-    const found = { ...tokens, user };
-    tokens = null;
-    channel.postMessage({ tokens: found });
-    adopt(found);
-  } catch {
-    tokens = null;
+  for (let attempt = 1; tokens && !tokens.user; attempt++) {
+    try {
+      if (!tokens.access) await locked(renew);
+      const user = await send("GET", "auth/me", { access: tokens.access });
+      const found = { ...tokens, user };
+      tokens = null;
+      channel.postMessage({ tokens: found });
+      adopt(found);
+    } catch (error) {
+      if (attempt > 3 || !passing(error)) tokens = null;
+      else await pause(attempt * 700);
+    }
   }
 }
 
@@ -233,10 +235,8 @@ function takeHandover() {
   try {
     const left = JSON.parse(sessionStorage.getItem(NAME));
     sessionStorage.removeItem(NAME);
-    return left;
-  } catch { // storage is switched off
-    return null;
-  }
+    if (left && Date.now() - left.at < HANDOVER_LIMIT) tokens = { access: "", refresh: left.refresh, life: 0, issued: 0, user: null };
+  } catch { /* storage is switched off */ }
 }
 
 addEventListener("pagehide", () => {

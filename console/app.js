@@ -4,7 +4,7 @@ import { html, nothing, render } from "./vendor/lit-html.js";
 import { resume, session, signOut } from "./api.js";
 import * as idle from "./idle.js";
 import { helpDialog, listen } from "./keys.js";
-import { page, settleDialogs } from "./ui.js";
+import { confirm, confirmDialog, page, settleDialogs } from "./ui.js";
 import { applySettings, t } from "./text.js";
 import * as signin from "./screens/signin.js";
 
@@ -17,7 +17,8 @@ const routes = [
 ].map(([path, name]) => [new RegExp(`^/console${path && "/"}${path}$`), name]);
 
 /** What the page shows. kept is what screens remember until the session is over: words, drafts, patients. */
-export const app = { screen: null, kept: new Map(), menu: false, help: false, says: "", done: "", opening: null, reason: "" };
+export const app = { screen: null, kept: new Map(), menu: false, help: false, says: "", done: "", opening: null, reason: "",
+  asks: null };
 
 // --- screens ---
 
@@ -106,14 +107,21 @@ function places(screen) {
     ${staff ? link("/console/import", "imports") : nothing}
     <span class="space"></span>
     ${link("/console/account", "account")}
-    <button @click=${() => signOut()}>${t("sign_out")}</button>`;
+    <button @click=${leave}>${t("sign_out")}</button>`;
+}
+
+const unsaved = () => [...app.kept.values()].some((k) => k.changed?.());
+
+function leave() {
+  if (!unsaved()) return signOut();
+  confirm(app, { title: t("sign_out"), text: t("sign_out.text"), yes: t("sign_out"), danger: true, async act() { signOut(); } });
 }
 
 function dialogs() {
   if (session.ended) return signin.endedDialog();
   const warning = idle.idleDialog();
   if (warning !== nothing) return warning;
-  return app.help ? helpDialog(() => { app.help = false; redraw(); }) : nothing;
+  return app.help ? helpDialog(() => { app.help = false; redraw(); }) : confirmDialog(app);
 }
 
 // --- what happens ---
@@ -127,7 +135,7 @@ session.heard = (news) => { if (news.active) idle.activeElsewhere(news.active); 
 session.changed = (what, reason = "") => {
   if (what === "in" || what === "out") { // somebody else's page must not stay
     app.opening?.abort();
-    Object.assign(app, { screen: null, kept: new Map(), says: "", done: "", reason, help: false });
+    Object.assign(app, { screen: null, kept: new Map(), says: "", done: "", reason, help: false, asks: null });
     document.querySelectorAll("dialog").forEach((d) => d.close());
     render(nothing, document.getElementById("console"));
   }
@@ -146,7 +154,7 @@ addEventListener("popstate", open);
 addEventListener("online", redraw);
 addEventListener("offline", redraw);
 addEventListener("beforeunload", (event) => {
-  if (session.user && [...app.kept.values()].some((k) => k.changed?.())) event.preventDefault();
+  if (session.user && unsaved()) event.preventDefault();
 });
 addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href^='/console']");

@@ -57,7 +57,7 @@ func New() (*Site, error) {
 			modules = append(modules, name)
 		}
 		if path.Dir(name) != "vendor" {
-			content = unsent.ReplaceAll(content, nil)
+			content = unsent.ReplaceAll(content, []byte("$1"))
 		}
 		site.Packed[name], err = pack(content)
 		return err
@@ -76,9 +76,9 @@ func New() (*Site, error) {
 	return site, err
 }
 
-// unsent is what is for readers of the source: indentation, and whole lines of comments. Such a line goes out empty, so that
-// the numbers of lines in a browser's messages are those of the source.
-var unsent = regexp.MustCompile(`(?m)^ *(//.*$|/\*.*\*/$)?`)
+// unsent is what is for readers of the source: indentation, whole lines of comments, and those that end a line of code. A line
+// of which nothing is left goes out empty, so that the numbers of lines in a browser's messages are those of the source.
+var unsent = regexp.MustCompile(`(?m)^ *(?://.*$|/\*.*\*/$)?|([;{]) // .*$`)
 
 func pack(content []byte) ([]byte, error) {
 	var packed bytes.Buffer

@@ -49,7 +49,7 @@ export function errorSummary(form, labels) {
   const wrong = Object.entries(form.errors);
   if (!wrong.length) return errorBox(form.problem);
   const to = (name) => (event) => { event.preventDefault(); document.getElementById(name)?.focus(); };
-  return html`<div class="error" role="alert" tabindex="-1" id="summary">
+  return html`<div class="error" role="alert" tabindex="-1">
     <h2>${t("problem")}</h2>
     <ul>${wrong.map(([name, texts]) => html`<li>
       <a href="#${name}" @click=${to(name)}>${labels[name] ?? name}: ${texts.join(" ")}</a></li>`)}</ul>
@@ -90,12 +90,17 @@ export async function submit(form, work) {
   }
 }
 
-/** Shows errors of fields, and puts the focus on their summary. */
+/** Shows what is wrong with a form, and puts the focus there. */
 export function showWrong(form, problem, errors) {
   Object.assign(form, { problem, errors });
   page.redraw();
-  setTimeout(() => document.querySelector("#summary")?.focus());
+  focusSoon("form .error");
 }
+
+/** Puts the focus on what the next drawing shows, in the dialog if there is one. */
+export const focusSoon = (selector) => setTimeout(() => {
+  (document.querySelector("dialog") ?? document).querySelector(selector)?.focus();
+});
 
 export const saveOnCtrlEnter = (event) => {
   if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
@@ -142,20 +147,22 @@ export function searchBox(state, { label, hint, find, clear, keydown }) {
 /** One of many, found by typing: an ARIA combobox. rows come from find(word, signal); choose(row) is called with one. */
 export function combobox(state, { id, label, hint, find, text, choose }) {
   const clear = () => Object.assign(state, { rows: null, at: -1, problem: null });
-  const type = (event) => typed(state, event, async (signal) => {
+  const search = async (signal) => {
+    const { word } = state;
     try {
-      Object.assign(state, { rows: await find(state.word.trim(), signal), at: -1, problem: null });
+      Object.assign(state, { rows: await find(word.trim(), signal), of: word, at: -1, problem: null });
       page.say(t("found", { n: state.rows.length }));
     } catch (error) {
       if (failure(error)) Object.assign(clear(), { problem: error });
     }
     page.redraw();
-  }, clear);
+  };
+  const type = (event) => { state.at = -1; typed(state, event, search, clear); page.redraw(); };
   const take = (row) => { clear(); state.word = ""; choose(row); page.redraw(); };
   const rows = state.rows ?? [];
   const press = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step && rows.length) state.at = (Math.max(state.at, step > 0 ? -1 : 0) + step + rows.length) % rows.length;
+    if (step && rows.length && state.of === state.word) state.at = (Math.max(state.at, step > 0 ? -1 : 0) + step + rows.length) % rows.length;
     else if (event.key === "Enter" && rows[state.at]) take(rows[state.at]);
     else if (event.key === "Escape" && state.rows) clear();
     else if (event.key !== "Enter") return;

@@ -2,6 +2,7 @@
 import en from "./texts/en.js";
 
 const NAME = "healthcare-console";
+const OLD = 110; // years; a person so old is more likely a slip of the keyboard
 const texts = { en }; // and those that were needed so far
 export const languages = { en: "English", de: "Deutsch", fr: "Français" };
 
@@ -53,7 +54,8 @@ export const hasText = (key) => key in texts.en;
 const format = (options) => new Intl.DateTimeFormat(locale(), options);
 const asDate = (day) => new Date(`${day}T12:00:00`); // noon: the same day in every summer time
 
-export const shortDay = (day) => format({ day: "numeric", month: "short", year: "numeric" }).format(asDate(day));
+export const shortDayOf = (time) => format({ day: "numeric", month: "short", year: "numeric" }).format(new Date(time));
+export const shortDay = (day) => shortDayOf(asDate(day));
 export const longDay = (day) => format({ dateStyle: "long" }).format(asDate(day));
 export const dayOf = (time) => format({ dateStyle: "full" }).format(new Date(time));
 export const timeOf = (time) => format({ timeStyle: "short" }).format(new Date(time));
@@ -70,6 +72,14 @@ export function age(day) {
 
 /** "14 Mar 1958 (68)", or nothing. */
 export const born = (day) => day ? `${shortDay(day)} (${age(day)})` : "";
+
+/** A day of birth as it was typed, in words, with the age; or nothing. */
+export function bornInWords(text = "") {
+  const day = readDay(text);
+  if (!day) return "";
+  const years = age(day);
+  return `${longDay(day)} – ${years < 0 ? t("born.future") : t("age", { n: years })}${years > OLD ? ` – ${t("born.old")}` : ""}`;
+}
 
 /** A day as people type it, as YYYY-MM-DD: 14.3.1958, 14 Mar 1958, March 14 1958, 1958-03-14, 14031958. Else null. */
 export function readDay(text) {

@@ -31,7 +31,7 @@ export async function load(state, work) {
 export const showPage = (state, path, query, signal = state.signal) => load(state, async (current) => {
   const answer = await api("GET", path, { query, signal });
   if (!current()) return;
-  Object.assign(state, { rows: answer.results, next: answer.next, previous: answer.previous });
+  Object.assign(state, { rows: answer.results, next: answer.next, previous: answer.previous, of: query.search ?? "" });
   page.say(t(answer.next ? "found.more" : "found", { n: answer.results.length }));
 });
 
@@ -64,7 +64,7 @@ export function errorBox(problem, retry) {
   if (!problem) return nothing;
   const wait = Math.ceil((problem.until - Date.now()) / 1000);
   if (wait > 0) tick();
-  return html`<div class="error" role="alert">
+  return html`<div class="error" role="alert" tabindex="-1">
     <p><strong>${sentence(problem)}</strong></p>
     ${wait > 0 ? html`<p>${t("error.wait", { time: minutes(wait) })}</p>` : nothing}
     ${retry && !(wait > 0) ? html`<p><button @click=${retry}>${t("try_again")}</button></p>` : nothing}

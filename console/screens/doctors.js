@@ -4,7 +4,7 @@ import { api, newKey, queryOf, session } from "../api.js";
 import { app, go } from "../app.js";
 import { errorSummary, field, newForm, saveOnCtrlEnter, searchBox, submit } from "../form.js";
 import { busy, confirm, confirmDialog, errorBox, focusFirstRow, load, moreButton, named, page, pager, showPage, table } from "../ui.js";
-import { shortDay, t } from "../text.js";
+import { shortDayOf, t } from "../text.js";
 
 const names = ["name", "specialization", "license_number", "years_of_experience", "phone", "email"];
 
@@ -78,7 +78,7 @@ const more = (state) => load(state, async () => {
 function oneView(state) {
   const d = state.doctor;
   return html`<header class="patient"><h1 tabindex="-1">${d ? named(d.name) : t("doctor")}</h1>
-      <p class="facts">${d?.specialization ?? t("loading")}</p></header>
+      <p class="facts">${d?.specialization ?? (state.problem ? nothing : t("loading"))}</p></header>
     ${busy(state)}${errorBox(state.problem, () => go(location.pathname))}
     ${!d ? nothing : html`
       ${actions(state)}
@@ -104,7 +104,7 @@ const oneField = (name, value) => html`<div><dt>${t(name)}</dt>
   <dd class=${value === "" ? "quiet" : nothing}>${value === "" ? t("not_recorded") : value}</dd></div>`;
 
 const onePatient = (m) => html`<li><span><a href="/console/patients/${m.patient.id}">${named(m.patient.name)}</a>
-  <span class="quiet">${t("doctors.since", { day: shortDay(m.created_at.slice(0, 10)) })}</span></span></li>`;
+  <span class="quiet">${t("doctors.since", { day: shortDayOf(m.created_at) })}</span></span></li>`;
 
 const askDelete = (state) => confirm(state, {
   title: t("patient.delete.title", { name: state.doctor.name }), text: t("patient.delete.text"), yes: t("delete"), danger: true,
@@ -124,7 +124,7 @@ const askDelete = (state) => confirm(state, {
 
 function openForm(id, path, signal) {
   const kept = app.kept.get(path);
-  if (kept) return Object.assign(kept, { signal });
+  if (kept?.changed()) return Object.assign(kept, { signal });
   const state = { id, path, signal, base: {}, key: newKey(), form: newForm({}) };
   state.changed = () => changedNames(state).length > 0;
   app.kept.set(path, state);
@@ -146,7 +146,7 @@ const save = (state) => submit(state.form, async () => {
   const doctor = state.id ? await change(state, body) : await api("POST", "doctors", { body, key: state.key });
   app.kept.delete(state.path);
   app.kept.delete("doctors");
-  await go(`/console/doctors/${doctor.id}`);
+  if (app.screen?.state === state) await go(`/console/doctors/${doctor.id}`);
   page.done(t("patient.saved", { name: doctor.name }));
 });
 

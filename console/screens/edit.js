@@ -2,33 +2,36 @@
 import { html, nothing } from "../vendor/lit-html.js";
 import { api, newKey } from "../api.js";
 import { app, go } from "../app.js";
-import { errorSummary, field, newForm, saveOnCtrlEnter, showWrong, submit } from "../form.js";
+import { errorSummary, field, focusSoon, newForm, saveOnCtrlEnter, showWrong, submit } from "../form.js";
 import { busy, errorBox, load, named, page } from "../ui.js";
-import { age, born, dayAndTime, longDay, readDay, shortDay, t } from "../text.js";
+import { born, bornInWords, dayAndTime, readDay, shortDay, t } from "../text.js";
 import { getPatient, header } from "./patient.js";
 import { bloodGroups, genders, remember } from "./patients.js";
 
 const names = ["name", "date_of_birth", "gender", "phone", "email", "address", "blood_group", "allergies", "medical_history",
   "identifiers"];
-const OLD = 110; // years; a person so old is more likely a slip of the keyboard
 const ALIKE = 60; // the score from which on a match is probably the same person
 const AGAIN = 30; // seconds at most between two tries of what got no answer
 
 export const title = (state) => state.id ? t("edit.title", { name: state.base.name ?? "" }) : t("patients.new");
 
 export function open({ id, path }, signal) {
-  const kept = app.kept.get(path);
-  if (kept) return Object.assign(kept, { signal, again: kept.changed() });
-  const state = { id, path, signal, base: {}, form: newForm(id ? {} : textOf({ gender: "unknown" })) };
-  state.changed = () => Object.keys(difference(state)).length > 0;
-  app.kept.set(path, state);
+  let state = app.kept.get(path);
+  if (state?.changed()) state.again = true;
+  else {
+    state = { id, path, base: {}, form: newForm(id ? {} : textOf({ gender: "unknown" })) };
+    state.changed = () => Object.keys(difference(state)).length > 0;
+    app.kept.set(path, state);
+  }
+  state.signal = signal;
   if (id) read(state);
   return state;
 }
 
 const read = (state) => load(state, async () => {
-  state.patient = state.base = await getPatient(state);
-  state.form = newForm(textOf(state.base));
+  state.patient = await getPatient(state);
+  if (state.changed()) return; // what it began with tells, when it is saved, that somebody was faster
+  Object.assign(state, { base: state.patient, form: newForm(textOf(state.patient)) });
 });
 
 // A patient as the texts in the fields; and back, where a day that cannot be read is left as it was typed.
@@ -66,7 +69,8 @@ function save(state, event) {
 async function done(state, patient, text) {
   app.kept.delete(state.path);
   remember(patient);
-  await go(`/console/patients/${patient.id}`);
+  const record = `/console/patients/${patient.id}`;
+  if (app.screen?.state === state || location.pathname === record) await go(record);
   page.done(t(text, { name: patient.name }));
 }
 
@@ -79,8 +83,8 @@ async function create(state) {
   if (!same(state.seen, person)) {
     const { results } = await api("POST", "patients/match", { body: person, signal: state.signal });
     Object.assign(state, { alike: results.filter((r) => r.score >= ALIKE).map((r) => r.patient), seen: person });
-    if (state.alike.length) return;
   }
+  if (state.alike.length && !same(state.none, person)) return focusSoon("#alike");
   const key = newKey();
   for (let wait = 2; ; wait = Math.min(wait * 2, AGAIN)) {
     try {
@@ -96,6 +100,7 @@ async function create(state) {
       const timer = setTimeout(next, wait * 1000);
       state.unanswered = () => { clearTimeout(timer); next(); };
       page.redraw();
+      focusSoon("#unanswered");
     });
     if (app.kept.get(state.path) !== state) return; // signed out meanwhile: nobody's draft any more
   }
@@ -128,7 +133,7 @@ async function conflict(state) {
   for (const { name } of state.conflict.taken) form.values[name] = textOf(theirs)[name];
   state.patient = state.base = theirs;
   showWrong(form, null, {});
-  setTimeout(() => document.querySelector("#conflict")?.focus());
+  focusSoon("#conflict");
 }
 
 // --- what one sees ---
@@ -145,10 +150,10 @@ export function view(state) {
         ${errorSummary(state.form, Object.fromEntries(names.map((n) => [n, t(n)])))}
         ${fields(state)}
         ${alikeBox(state)}
-        ${state.unanswered ? html`<div class="notice" role="alert"><p>${t("edit.unanswered")}</p>
+        ${state.unanswered ? html`<div class="notice" role="alert" tabindex="-1" id="unanswered"><p>${t("edit.unanswered")}</p>
           <p><button type="button" @click=${state.unanswered}>${t("edit.send_again")}</button></p></div>` : nothing}
         <p class="actions sticky"><button class="primary" ?disabled=${state.form.saving || !navigator.onLine}>${
-          state.form.saving ? t("saving") : isAlike(state) ? t("alike.none") : t("save")}</button>
+          t(state.form.saving ? "saving" : "save")}</button>
           <button type="button" ?disabled=${state.form.saving} @click=${() => discard(state)}>${t("cancel")}</button></p>
       </form>`}`;
 }
@@ -164,7 +169,7 @@ function fields({ form }) {
   const f = (name, more) => field(form, { name, label: t(name), optional: name !== "name" && more?.type !== "select", ...more });
   return html`<div class="fieldset">
     ${f("name", { required: true })}
-    ${f("date_of_birth", { hint: t("date_of_birth.hint"), note: dayInWords(form.values.date_of_birth), width: "short" })}
+    ${f("date_of_birth", { hint: t("date_of_birth.hint"), note: bornInWords(form.values.date_of_birth), width: "short" })}
     ${f("gender", { type: "select", half: true, options: genders.map((g) => [g, t(`gender.${g}`)]) })}
     ${f("blood_group", { type: "select", half: true, options: [["", t("not_recorded")], ...bloodGroups.map((g) => [g, g])] })}
     ${f("allergies", { type: "area", rows: 2 })}
@@ -194,18 +199,13 @@ function identifiers(form) {
     <button type="button" @click=${add}>${t("identifiers.add")}</button></fieldset>`;
 }
 
-function dayInWords(text) {
-  const day = text && readDay(text);
-  if (!day) return "";
-  const years = age(day);
-  return `${longDay(day)} – ${years < 0 ? t("born.future") : t("age", { n: years })}${years > OLD ? ` – ${t("born.old")}` : ""}`;
-}
-
 const alikeBox = (state) => !isAlike(state) ? nothing : html`
-  <section class="notice" aria-labelledby="alike" role="alert">
-    <h2 id="alike">${t("alike.title")}</h2>
+  <section class="notice" id="alike" tabindex="-1" aria-labelledby="alike-title">
+    <h2 id="alike-title">${t("alike.title")}</h2>
     <ul>${state.alike.map((p) => html`<li><a href="/console/patients/${p.id}">${named(p.name)}</a>
       <span class="quiet">${born(p.date_of_birth)} ${p.phone}</span></li>`)}</ul>
+    <p><button type="button" ?disabled=${state.form.saving || !navigator.onLine}
+      @click=${() => { state.none = state.seen; save(state); }}>${t("alike.none")}</button></p>
   </section>`;
 
 function shown(name, value) {
@@ -214,8 +214,21 @@ function shown(name, value) {
   return name === "gender" ? t(`gender.${value}`) : name === "date_of_birth" ? shortDay(value) : value;
 }
 
+// What is typed into a field that both changed is mine from then on, and chosen.
+function follow({ chosen, mine, theirs, both }, form) {
+  for (const name of both) {
+    const now = valueOf(name, form.values[name]);
+    const isTheirs = same(now, valueOf(name, textOf(theirs)[name]));
+    if (chosen[name] === "theirs" ? isTheirs : same(now, mine[name])) continue;
+    chosen[name] = isTheirs ? "theirs" : "mine";
+    if (!isTheirs) mine[name] = now;
+    delete form.errors[name];
+  }
+}
+
 function conflictBox({ conflict: c, form }) {
   if (!c) return nothing;
+  follow(c, form);
   const choose = (name, which) => () => {
     c.chosen[name] = which;
     form.values[name] = textOf(which === "theirs" ? c.theirs : c.mine)[name];

@@ -1,6 +1,6 @@
 // Import, for staff: choose a file, see what would become of each row, then let it be written, and see how far that is.
 import { html, nothing } from "../vendor/lit-html.js";
-import { api, queryOf } from "../api.js";
+import { Problem, api, queryOf } from "../api.js";
 import { field, newForm } from "../form.js";
 import { busy, errorBox, load, page, pager, showPage, table } from "../ui.js";
 import { dayAndTime, t } from "../text.js";
@@ -22,6 +22,7 @@ const send = (state, earnest) => load(state, async () => {
   if (!earnest) state.checked = { of, file: state.file.name, ...date_format.trim() && { date_format: date_format.trim() } };
   const query = { ...state.checked, dry_run: !earnest };
   state.report = null;
+  await state.file.slice(0, 1).arrayBuffer().catch(() => { throw new Problem({ code: "file" }); });
   state.report = await api("POST", "imports", { query, file: state.file, signal: state.signal });
   if (!earnest) return;
   while (["reading", "writing", "reverting"].includes(state.report.state)) {
@@ -45,7 +46,8 @@ export const view = (state) => html`<h1 tabindex="-1">${t("imports")}</h1><p cla
       options: ["patients", "doctors", "mappings"].map((of) => [of, t(of)]) })}
     ${field(state.form, { name: "date_format", label: t("imports.dates"), hint: t("imports.dates.hint"), width: "short", optional: true })}
     <div class="field"><label for="file">${t("imports.file")}</label>
-      <input id="file" type="file" accept=".csv,.xlsx,text/csv" @change=${choose(state)}></div>
+      <input id="file" type="file" accept=".csv,.xlsx,text/csv" ?disabled=${state.loading}
+        @click=${(event) => { event.target.value = ""; choose(state)(event); }} @change=${choose(state)}></div>
     <p class="actions"><button class="primary" ?disabled=${!state.file || state.loading}>${t("imports.check")}</button></p>
   </form>
   ${busy(state)}${errorBox(state.problem)}

@@ -4,7 +4,7 @@ import { api, newKey, session } from "../api.js";
 import { app, go } from "../app.js";
 import { combobox } from "../form.js";
 import { busy, confirm, confirmDialog, errorBox, failure, load, named, page, tabs, warningSign } from "../ui.js";
-import { age, born, longDay, shortDay, t } from "../text.js";
+import { age, born, longDay, shortDayOf, t } from "../text.js";
 import { forgetPatient, remember } from "./patients.js";
 
 export const title = (state) => state.patient?.name ?? t("patient");
@@ -36,7 +36,7 @@ export function header(state, current, actions) {
   const facts = p && [born(p.date_of_birth), t(`gender.${p.gender}`), p.blood_group, p.phone];
   return html`<header class="patient">
       <h1 tabindex="-1">${p ? named(p.name) : t("patient")}</h1>
-      <p class="facts">${p ? facts.filter(Boolean).map((f) => html`<span>${f}</span>`) : t("loading")}</p>
+      <p class="facts">${p ? facts.filter(Boolean).map((f) => html`<span>${f}</span>`) : state.problem ? nothing : t("loading")}</p>
       ${!p ? nothing : p.allergies
         ? html`<p class="allergies">${warningSign} <strong>${t("allergies")}:</strong> <span dir="auto">${p.allergies}</span></p>`
         : html`<p class="no-allergies">${t("allergies.none")}</p>`}
@@ -77,7 +77,7 @@ function fields(p) {
 function doctors(state) {
   const one = (d) => html`<li>
     <span><a href="/console/doctors/${d.id}">${named(d.name)}</a> <span class="quiet">${d.specialization}</span>
-      <span class="quiet">${t("doctors.since", { day: shortDay(d.assigned_at.slice(0, 10)) })}</span></span>
+      <span class="quiet">${t("doctors.since", { day: shortDayOf(d.assigned_at) })}</span></span>
     <button aria-label="${t("remove")}: ${d.name}" @click=${() => askRemove(state, d)}>${t("remove")}</button></li>`;
   return html`
     ${state.doctors.length ? html`<ul class="rows">${state.doctors.map(one)}</ul>`

@@ -1,7 +1,7 @@
 // Patients: search as one types, those opened in this session, and all of them.
 import { html, nothing } from "../vendor/lit-html.js";
 import { queryOf, session } from "../api.js";
-import { app } from "../app.js";
+import { app, go } from "../app.js";
 import { searchBox } from "../form.js";
 import { busy, errorBox, focusFirstRow, named, page, pager, showPage, table, warningSign } from "../ui.js";
 import { born, t } from "../text.js";
@@ -15,7 +15,7 @@ export const title = () => t("patients");
 /** Coming back shows what was there, without asking again: each answer is a line in the patients' audit trail. */
 export function open() {
   if (!app.kept.has("patients")) app.kept.set("patients", { word: "", rows: null, what: "recent", gender: "", blood_group: "" });
-  return app.kept.get("patients");
+  return Object.assign(app.kept.get("patients"), { entered: null });
 }
 
 /** Remembers a patient that was opened, and what is new of one that lists show. */
@@ -36,9 +36,21 @@ export function forgetPatient(id) {
 // An empty filter counts as none.
 const filters = ({ gender, blood_group }) => ({ gender, blood_group });
 
-function search(state, signal) {
+async function search(state, signal) {
   state.what = "search";
-  return showPage(state, "patients", { search: state.word.trim(), cursor: "", ...filters(state) }, signal);
+  await showPage(state, "patients", { search: state.word.trim(), cursor: "", ...filters(state) }, signal);
+  if (state.entered === state.word && app.screen?.state === state) enter(state);
+}
+
+// What is in the box may be newer than the rows: a key was pressed since, and the answer to it is not there yet.
+const settled = (state) => !state.rows || (state.of === state.word.trim() && !state.loading);
+
+/** Opens the only patient that was found, as soon as it is known whether there is one. */
+function enter(state) {
+  state.entered = state.word;
+  if (!settled(state) || !state.rows) return;
+  state.entered = null;
+  if (state.rows.length === 1) go(`/console/patients/${state.rows[0].id}`);
 }
 
 function all(state) {
@@ -52,8 +64,9 @@ function clear(state) {
 }
 
 function press(state, event) {
-  if (event.key === "ArrowDown") focusFirstRow();
-  else if (event.key === "Enter" && state.rows?.length === 1 && !state.loading) document.querySelector("tbody a")?.click();
+  if (event.isComposing) return;
+  if (event.key === "ArrowDown" && settled(state)) focusFirstRow();
+  else if (event.key === "Enter") enter(state);
   else if (event.key === "Escape" && state.word) { state.word = ""; clear(state); page.redraw(); } else return;
   event.preventDefault();
 }

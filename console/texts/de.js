@@ -6,6 +6,7 @@ export default {
   offline: "Keine Verbindung. Ihre Eingaben bleiben hier; gespeichert wird, sobald das Netz wieder da ist.",
   sign_in: "Anmelden",
   sign_out: "Abmelden",
+  "sign_out.text": "Was Sie eingegeben und nicht gespeichert haben, geht verloren.",
   loading: "Wird geladen …",
   problem: "Etwas stimmt nicht",
   error: "Fehler:",
@@ -59,6 +60,7 @@ export default {
   "error.doctor_of_others": "Dieser Eintrag ist Patienten anderer Konten zugeordnet. Nur die Verwaltung kann ihn löschen.",
   "error.license_taken": "Die Zulassungsnummer gehört inzwischen einem anderen Eintrag; mit ihr kann dieser nicht zurückkommen.",
   "error.last_staff": "Das ist das letzte aktive Konto der Verwaltung. Ernennen Sie zuerst ein anderes: eines bleibt immer.",
+  "error.file": "Die Datei kann nicht gelesen werden: Sie wurde geändert oder verschoben. Wählen Sie sie noch einmal aus.",
   "error.disabled": "Dieses Konto ist gesperrt. Geben Sie es zuerst frei.",
 
   // wrong fields

@@ -6,6 +6,7 @@ export default {
   offline: "You are offline. What you typed stays here; saving waits for the network.",
   sign_in: "Sign in",
   sign_out: "Sign out",
+  "sign_out.text": "What you typed and have not saved will be lost.",
   loading: "Loading…",
   problem: "There is a problem",
   error: "Error:",
@@ -59,6 +60,7 @@ export default {
   "error.doctor_of_others": "This doctor treats patients of other accounts. Only staff can delete the entry.",
   "error.license_taken": "Another doctor has this licence number by now, so this one cannot come back with it.",
   "error.last_staff": "This is the last active staff account. Promote somebody else first: the clinic always keeps one.",
+  "error.file": "The file cannot be read: it was changed or moved. Choose it again.",
   "error.disabled": "This account is disabled. Enable it first.",
 
   // wrong fields

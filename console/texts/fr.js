@@ -6,6 +6,7 @@ export default {
   offline: "Vous êtes hors ligne. Votre saisie reste ici ; l’enregistrement attend le réseau.",
   sign_in: "Se connecter",
   sign_out: "Se déconnecter",
+  "sign_out.text": "Ce que vous avez saisi sans l’enregistrer sera perdu.",
   loading: "Chargement…",
   problem: "Il y a un problème",
   error: "Erreur :",
@@ -59,6 +60,7 @@ export default {
   "error.doctor_of_others": "Ce médecin suit des patients d’autres comptes. Seule l’administration peut le supprimer.",
   "error.license_taken": "Un autre médecin a maintenant ce numéro d’ordre ; celui-ci ne peut pas revenir avec.",
   "error.last_staff": "C’est le dernier compte actif de l’administration. Nommez d’abord quelqu’un d’autre : il en reste toujours un.",
+  "error.file": "Le fichier ne peut pas être lu : il a été modifié ou déplacé. Choisissez-le à nouveau.",
   "error.disabled": "Ce compte est désactivé. Activez-le d’abord.",
 
   // wrong fields

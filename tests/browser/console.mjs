@@ -1,6 +1,7 @@
 // Uses the console as people do: node console.mjs <program> [folder for screenshots]
 import assert from "node:assert/strict";
 import { end, wrong } from "./desk.mjs";
+import { haste } from "./haste.mjs";
 import { screens } from "./screens.mjs";
 import { staff } from "./staff.mjs";
 import { states } from "./states.mjs";
@@ -8,7 +9,7 @@ import { story } from "./story.mjs";
 import { tabs } from "./tabs.mjs";
 
 const pictures = process.argv[3];
-const parts = { story: () => story(pictures), staff, states, screens, tabs };
+const parts = { story: () => story(pictures), staff, states, haste, screens, tabs };
 
 try {
   for (const [name, part] of Object.entries(parts)) {

@@ -1,5 +1,8 @@
 // What staff do: accounts, the audit trail, what was deleted; and the directory of doctors, where they meet everybody else.
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { client, heading, looksRight, openConsole, password, register, serve, signIn, signedIn } from "./desk.mjs";
 
 export async function staff() {
@@ -210,5 +213,30 @@ async function imports(base) {
   await page.getByRole("heading", { name: "Imported", exact: true }).waitFor();
   await page.getByRole("cell", { name: "patients.csv" }).waitFor();
   assert.equal((await (await client(base, "chief"))("GET", "patients/?search=import")).count, 2);
+  await correctedFile(page);
   await page.context().close();
+}
+
+/** A file that is corrected on the disk: it is not read as it was, and can be chosen once more. */
+async function correctedFile(page) {
+  const dir = mkdtempSync(join(tmpdir(), "import-"));
+  const path = join(dir, "corrected.csv");
+  const choose = async () => {
+    const chooser = page.waitForEvent("filechooser");
+    await page.getByLabel("File").click();
+    await (await chooser).setFiles(path);
+  };
+  const check = () => page.getByRole("button", { name: "Check the file" }).click();
+  writeFileSync(path, "Name,Birth date\nZoe Corrected,31.2.1990\n");
+  await choose();
+  await check();
+  await page.getByText("Row 2").waitFor();
+  await page.waitForTimeout(1100); // so that it is newer by the clock of any disk
+  writeFileSync(path, "Name,Birth date\nZoe Corrected,1990-07-21\n");
+  await check();
+  await page.getByRole("alert").getByText("The file cannot be read").waitFor();
+  await choose();
+  await check();
+  await page.getByText("Created: 1").waitFor();
+  rmSync(dir, { recursive: true });
 }
