@@ -103,13 +103,16 @@ func (db *DB) newestThere(q *gorm.DB) (last Seal, err error) {
 		return last, err
 	}
 	id, mac := db.remembered() // before the newest is read: else another sealer could be ahead of it
-	if err := newestSeal(q, &last); err != nil {
-		return last, err
-	}
-	if err := db.sealedByUs(q, last); err != nil {
-		return last, err
-	}
-	if err := db.inPlace(q, id, mac, last); err != nil {
+	err = inSnapshot(q, func(q *gorm.DB) error { // as seals may be packed meanwhile
+		if err := newestSeal(q, &last); err != nil {
+			return err
+		}
+		if err := db.sealedByUs(q, last); err != nil {
+			return err
+		}
+		return db.inPlace(q, id, mac, last)
+	})
+	if err != nil {
 		return last, err
 	}
 	return last, db.rememberEnd(last)
