@@ -102,7 +102,7 @@ func (db *DB) newestThere(q *gorm.DB) (last Seal, err error) {
 	if err := db.followHistory(q); err != nil {
 		return last, err
 	}
-	id, mac := db.remembered() // before the newest is read: else another sealer could be ahead of it
+	id, mac := db.remembered()                   // before the newest is read: else another sealer could be ahead of it
 	err = inSnapshot(q, func(q *gorm.DB) error { // as seals may be packed meanwhile
 		if err := newestSeal(q, &last); err != nil {
 			return err
