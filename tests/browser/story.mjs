@@ -54,6 +54,7 @@ export async function story(pictures) {
   assert.equal(await page.getByRole("textbox", { name: "Allergies" }).inputValue(), "Penicillin, nuts");
   await choice.getByRole("radio", { name: "Yours: Penicillin, latex" }).check();
   await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("link", { name: "Edit" }).waitFor();
   await page.getByText("Penicillin, latex").first().waitFor();
   assert.equal((await beside("GET", `patients/${id}/`)).allergies, "Penicillin, latex");
 
