@@ -369,7 +369,7 @@ func versionHeaders(c *gin.Context, r fhir.Resource) {
 // sendResource answers with one resource and its version, or with nothing if the client has it already.
 func sendResource(c *gin.Context, status int, r fhir.Resource) error {
 	versionHeaders(c, r)
-	if known := strings.Join(c.Request.Header.Values("If-None-Match"), ","); known != "" && models.Matches(known, strings.TrimPrefix(weakTag(r), "W/")) {
+	if isKnown(c, strings.TrimPrefix(weakTag(r), "W/")) {
 		c.Status(http.StatusNotModified)
 		return nil
 	}

@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"healthcare/apierror"
 	"healthcare/models"
@@ -171,7 +169,7 @@ func setText(v reflect.Value, trim bool, raw json.RawMessage) string {
 	if strings.ContainsRune(s, 0) {
 		return "Null characters are not allowed."
 	}
-	if !isUTF8(raw, s) {
+	if !models.IsUTF8(raw, s) {
 		return "Invalid UTF-8 is not allowed."
 	}
 	if trim {
@@ -179,11 +177,4 @@ func setText(v reflect.Value, trim bool, raw json.RawMessage) string {
 	}
 	v.SetString(s)
 	return ""
-}
-
-// isUTF8 tells whether a JSON text was all characters. Of what is none, encoding/json makes U+FFFD in silence, so there
-// must be no U+FFFD in the decoded text that the client did not send, as a character or as \ufffd.
-func isUTF8(raw json.RawMessage, decoded string) bool {
-	sent := bytes.ContainsRune(raw, utf8.RuneError) || bytes.Contains(bytes.ToLower(raw), []byte(`\ufffd`))
-	return utf8.Valid(raw) && (sent || !strings.ContainsRune(decoded, utf8.RuneError))
 }

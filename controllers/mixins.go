@@ -90,12 +90,17 @@ func respond(c *gin.Context, status int, object any) {
 	if versioned, ok := object.(interface{ ETag() string }); ok {
 		etag := versioned.ETag()
 		c.Header("ETag", etag)
-		if known := strings.Join(c.Request.Header.Values("If-None-Match"), ","); c.Request.Method == http.MethodGet && known != "" && models.Matches(known, etag) {
+		if c.Request.Method == http.MethodGet && isKnown(c, etag) {
 			c.Status(http.StatusNotModified)
 			return
 		}
 	}
 	c.PureJSON(status, object)
+}
+
+// isKnown tells whether a client has a version already: If-None-Match names it, in one header or in several.
+func isKnown(c *gin.Context, etag string) bool {
+	return models.Matches(strings.Join(c.Request.Header.Values("If-None-Match"), ","), etag)
 }
 
 // retrieve answers with the one in the path, as find finds it (or as an action without a body leaves it).

@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"healthcare/models"
 )
 
 // object is a JSON object that was sent. Its values are texts, numbers (json.Number), booleans, lists and objects.
@@ -81,7 +83,7 @@ func (p *parser) value(at string, depth int) (any, error) {
 }
 
 // text checks a text: what is empty, or not of characters alone, is none. PostgreSQL keeps no U+0000, and of half a pair of
-// surrogates encoding/json makes U+FFFD in silence, see isUTF8 in controllers/fields.go. In what it returns is no U+0000, so
+// surrogates encoding/json makes U+FFFD in silence. In what it returns is no U+0000, so
 // that the rest of the resource can be checked, too.
 func (p *parser) text(at, decoded string, raw []byte) string {
 	switch {
@@ -89,7 +91,7 @@ func (p *parser) text(at, decoded string, raw []byte) string {
 		p.is(at, "An empty text is no value: leave the element out.")
 	case strings.ContainsRune(decoded, 0):
 		p.is(at, "Null characters are not allowed.")
-	case strings.ContainsRune(decoded, utf8.RuneError) && !bytes.ContainsRune(raw, utf8.RuneError) && !bytes.Contains(bytes.ToLower(raw), []byte(`\ufffd`)):
+	case !models.IsUTF8(raw, decoded):
 		p.is(at, "Invalid UTF-8 is not allowed.")
 	}
 	return strings.ReplaceAll(decoded, "\x00", "\uFFFD")

@@ -136,8 +136,12 @@ func ofPatient(id int64) scope {
 	return func(q *gorm.DB) *gorm.DB { return q.Where("events.patient_id = ?", id) }
 }
 
-// among is the scope of the rows of which a column has one of these ids.
-func among(column string, ids []int64) scope { return IsOneOf(column, ids...).scope }
+// among is the scope of the rows of which a column has one of these ids. It is plain SQL for both databases, so it needs no
+// Condition's scope, which looks for what is not.
+func among(column string, ids []int64) scope {
+	one := IsOneOf(column, ids...)
+	return func(q *gorm.DB) *gorm.DB { return q.Where(one.sql, one.values...) }
+}
 
 // ofObject is the scope of the events of one object that is no patient. It says so, because the index leaves patients out.
 func ofObject(object string, id int64) scope {

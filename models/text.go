@@ -1,6 +1,7 @@
 package models
 
 import (
+	"bytes"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -126,4 +127,11 @@ func (Folded) GormDBDataType(db *gorm.DB, _ *schema.Field) string {
 		return `text COLLATE "C"`
 	}
 	return "text"
+}
+
+// IsUTF8 tells whether a JSON text was all characters. Of what is none, encoding/json makes U+FFFD in silence, so there
+// must be no U+FFFD in the decoded text that the client did not send, as a character or as \ufffd.
+func IsUTF8(raw []byte, decoded string) bool {
+	sent := bytes.ContainsRune(raw, utf8.RuneError) || bytes.Contains(bytes.ToLower(raw), []byte(`\ufffd`))
+	return utf8.Valid(raw) && (sent || !strings.ContainsRune(decoded, utf8.RuneError))
 }
